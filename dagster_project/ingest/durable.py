@@ -1,0 +1,109 @@
+"""Writes that survive a power cut: write beside, flush to disk, rename, flush the folder.
+
+Only the mechanics of durable files belong here, and the named points at which a test may kill the
+process; what is written, and in which order, is the business of `event_log` and `vault`.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+
+
+def _nothing(name: str) -> None:
+    """Carry on: the crash hook outside of tests."""
+
+
+on_crash_point: Callable[[str], None] = _nothing
+"""Called with the name of each step of a durable write. Tests set it in a child process that they
+mean to lose; nothing else does."""
+
+
+def crash_point(name: str) -> None:
+    """Mark a moment between two steps of a durable write."""
+    on_crash_point(name)
+
+
+def fsync_file(path: Path) -> None:
+    """Flush a file's content to disk.
+
+    Raises:
+        OSError: the file is missing or cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_folder(path: Path) -> None:
+    """Flush a folder's list of names to disk, so that a rename or a new file in it stays."""
+    fsync_file(path)
+
+
+def make_folder(path: Path, mode: int = 0o755) -> None:
+    """Make a folder and the missing ones above it, each name flushed to disk."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(mode=mode, exist_ok=True)
+    fsync_folder(path.parent)
+
+
+def write_atomic(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` at `path`, so that a reader sees the old file or the new one and no other.
+
+    Args:
+        path: where; its folder exists.
+        content: the whole file.
+        mode: permission bits of the new file.
+    """
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    crash_point(f"{path.name}: written beside")
+    beside.replace(path)
+    crash_point(f"{path.name}: renamed")
+    fsync_folder(path.parent)
+
+
+def write_atomic_json(path: Path, content: Any) -> None:
+    """`write_atomic` of readable JSON, keys sorted."""
+    write_atomic(path, render_json(content))
+
+
+def render_json(content: Any) -> bytes:
+    """Readable JSON in one fixed form: sorted keys, two spaces, a line end."""
+    return (json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def place_copy(source: Path, target: Path) -> None:
+    """Give `source` a second name, or copy it where the file system has no hard links; flushed.
+
+    The source stays, so that the step can be done again after a crash.
+    """
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+    fsync_file(target)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
