@@ -1,0 +1,117 @@
+"""An independent reading of docs/metrics.md in plain Python: slow, whole, without a database.
+
+Belongs here: every table that the page defines, made from log rows alone. Nothing of `dbt/` is
+imported or repeated; where the two differ, one of them misreads the page. Where the page leaves a
+case open, the docstring of the function that decides it says "Reading".
+"""
+
+from datetime import date
+
+from tests.laws.oracle import customers, events, identity, kpis, lines, orders, sessions
+from tests.laws.oracle.events import Row, pick
+from tests.laws.oracle.funnels import funnel_entries, funnel_steps
+
+__all__ = ["Row", "build"]
+
+
+def build(
+    log_rows: list[Row],
+    *,
+    registry: dict[str, Row],
+    sources: dict[str, Row],
+    settings: dict[str, str],
+    as_of: date | None,
+    funnels: list[Row],
+    referrer_hosts: dict[str, str],
+) -> dict[str, list[Row]]:
+    """Every table of docs/metrics.md from the log.
+
+    Args:
+        log_rows: rows with the log's columns; `event_ts` naive UTC, money Decimal,
+            `properties` JSON text.
+        registry: event name -> {is_sessionable, role}.
+        sources: source -> {order_grain: order | line}.
+        settings: reporting_timezone, reporting_currency.
+        as_of: latest closed arrival date.
+        funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
+        referrer_hosts: host -> search | social.
+
+    Returns:
+        Table name -> rows, in no particular order.
+    """
+    currency = settings["reporting_currency"]
+    copies = [
+        events.derive(row, registry, settings["reporting_timezone"], currency) for row in log_rows
+    ]
+    winners, duplicates = events.split_copies(copies)
+    for event in winners:
+        event["lines"] = lines.lines_of(event)
+    grouped = sessions.assign_sessions(winners)
+    fct_orders, fct_order_items = orders.build_orders(winners, sources, currency)
+    fct_refunds = orders.build_refunds(winners)
+    fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)
+    interactions = lines.interactions(winners)
+
+    person_map = identity.build_map(winners)
+    identity.assign_persons(winners, person_map)
+    persons = identity.build_persons(winners)
+    facts = facts_of_no_bots(winners, grouped, fct_sessions, fct_orders, fct_refunds)
+
+    with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
+    entries = funnel_entries(with_visitor, funnels)
+    return {
+        "fct_events": [pick(event, events.EVENT_COLUMNS) for event in winners],
+        "fct_event_duplicates": [pick(row, events.DUPLICATE_COLUMNS) for row in duplicates],
+        "fct_sessions": fct_sessions,
+        "fct_orders": fct_orders,
+        "fct_order_items": fct_order_items,
+        "fct_refunds": fct_refunds,
+        "fct_product_interactions": interactions,
+        "dim_products": lines.products(interactions),
+        "map_visitor_person": person_map,
+        "dim_persons": persons,
+        "kpi_daily": kpis.kpi_daily(facts, as_of),
+        "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
+        "fct_funnel_entries": entries,
+        "funnel_steps": funnel_steps(entries, funnels),
+        "customer_360": customers.customer_360(facts, interactions, persons, as_of),
+        "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
+    }
+
+
+def facts_of_no_bots(
+    winners: list[Row],
+    grouped: list[list[Row]],
+    fct_sessions: list[Row],
+    fct_orders: list[Row],
+    fct_refunds: list[Row],
+) -> kpis.Facts:
+    """Rows of no bots with their persons and channels, for the marts."""
+    channel_of = {session["session_id"]: session["channel"] for session in fct_sessions}
+    for event in winners:
+        event["channel"] = channel_of.get(event["session_id"])
+    session_person = identity.session_persons(grouped)
+    order_person = identity.order_persons(fct_orders, winners)
+    refund_person = identity.refund_persons(fct_refunds, winners, order_person)
+    return kpis.Facts(
+        events=[event for event in winners if not event["is_bot"]],
+        sessions=[
+            {**session, "person_id": session_person[session["session_id"]]}
+            for session in fct_sessions
+            if not session["is_bot"]
+        ],
+        orders=[
+            {
+                **order,
+                "person_id": order_person[order["order_key"]],
+                "channel": channel_of.get(order["session_id"]),
+            }
+            for order in fct_orders
+            if not order["is_bot"]
+        ],
+        refunds=[
+            {**refund, "person_id": refund_person[refund["event_key"]]}
+            for refund in fct_refunds
+            if not refund["is_bot"]
+        ],
+    )

@@ -1,0 +1,160 @@
+"""Funnels by trying every attempt: ordered, strict (all choices) and any order (best matching).
+
+Belongs here: docs/metrics.md, `core.fct_funnel_entries` and `marts.funnel_steps`.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+from tests.laws.oracle.events import Row, in_order
+from tests.laws.oracle.kpis import ratio
+
+UNIT_COLUMNS = {"person": "person_id", "visitor": "visitor_id", "session": "session_id"}
+
+
+def walk_ordered(events: list[Row], first: Row, names: list[str], last_ts: datetime) -> Any:
+    """Times of the steps reached: always the earliest unused event."""
+    used, times = [first["event_key"]], [first["event_ts"]]
+    for name in names[1:]:
+        for event in events:
+            if (
+                event["event_name"] == name
+                and event["event_key"] not in used
+                and times[-1] <= event["event_ts"] <= last_ts
+            ):
+                used.append(event["event_key"])
+                times.append(event["event_ts"])
+                break
+        else:
+            break
+    return times
+
+
+def walk_strict(
+    events: list[Row], used: list[Row], names: list[str], last_ts: datetime
+) -> list[datetime]:
+    """Times of the steps reached by the best choice.
+
+    Reading: of choices that reach equally far, the one whose times are earliest, step by step.
+    """
+    now = used[-1]["event_ts"]
+    best: list[datetime] = []
+    if len(used) < len(names):
+        for event in events:
+            if (
+                event["event_name"] != names[len(used)]
+                or any(event is other for other in used)
+                or not now <= event["event_ts"] <= last_ts
+                or any(now < between["event_ts"] < event["event_ts"] for between in events)
+            ):
+                continue
+            times = walk_strict(events, [*used, event], names, last_ts)[len(used) :]
+            if not best or (-len(times), times) < (-len(best), best):
+                best = times
+    return [event["event_ts"] for event in used] + best
+
+
+def most_served(candidates: list[list[str]], used: frozenset[str]) -> int:
+    """How many steps can be served, one event each, by trying every choice and none."""
+    if not candidates:
+        return 0
+    best = most_served(candidates[1:], used)
+    for key in candidates[0]:
+        if best == len(candidates):
+            break
+        if key not in used:
+            best = max(best, 1 + most_served(candidates[1:], used | {key}))
+    return best
+
+
+def attempt(events: list[Row], first: Row, funnel: Row) -> tuple[int, list[datetime] | None]:
+    """Steps reached by the attempt that starts at `first`, and their times (none for any order)."""
+    names = [name for _, name in funnel["steps"]]
+    last_ts = first["event_ts"] + timedelta(seconds=funnel["window_s"])
+    if funnel["mode"] == "ordered":
+        times = walk_ordered(events, first, names, last_ts)
+        return len(times), times
+    if funnel["mode"] == "strict":
+        times = walk_strict(events, [first], names, last_ts)
+        return len(times), times
+    if funnel["mode"] != "any":
+        raise ValueError(f"funnel mode {funnel['mode']!r} is not ordered, strict or any")
+    within = [e for e in events if e is not first and first["event_ts"] <= e["event_ts"] <= last_ts]
+    candidates = [[e["event_key"] for e in within if e["event_name"] == n] for n in names[1:]]
+    return 1 + most_served(candidates, frozenset()), None
+
+
+def funnel_entries(events: list[Row], funnels: list[Row]) -> list[Row]:
+    """`core.fct_funnel_entries`.
+
+    Args:
+        events: of no bot, with a visitor, persons and sessions written to them.
+        funnels: declared funnels.
+
+    Reading: `step_at` is null for mode any.
+    """
+    table = []
+    for funnel in funnels:
+        unit_column = UNIT_COLUMNS[funnel["unit"]]
+        by_unit: dict[str, list[Row]] = defaultdict(list)
+        for event in sorted(events, key=in_order):
+            if event[unit_column] is not None:
+                by_unit[event[unit_column]].append(event)
+        first_name = funnel["steps"][0][1]
+        for unit_id, mine in by_unit.items():
+            best: dict[Any, Row] = {}
+            for first in mine:
+                if first["event_name"] != first_name:
+                    continue
+                reached, times = attempt(mine, first, funnel)
+                day = first["report_date"]
+                if day not in best or reached > best[day]["reached"]:
+                    best[day] = {
+                        "funnel": funnel["funnel"],
+                        "unit_id": unit_id,
+                        "entry_date": day,
+                        "entered_at": first["event_ts"],
+                        "reached": reached,
+                        "step_at": times,
+                    }
+            table.extend(best.values())
+    return table
+
+
+def funnel_steps(entries: list[Row], funnels: list[Row]) -> list[Row]:
+    """`marts.funnel_steps`."""
+    table = []
+    for funnel in funnels:
+        by_date: dict[Any, list[Row]] = defaultdict(list)
+        for entry in entries:
+            if entry["funnel"] == funnel["funnel"]:
+                by_date[entry["entry_date"]].append(entry)
+        for day, units in by_date.items():
+            for step, (step_name, _) in enumerate(funnel["steps"], start=1):
+                entrants = sum(unit["reached"] >= max(step - 1, 1) for unit in units)
+                there = [unit for unit in units if unit["reached"] >= step]
+                seconds = [
+                    (unit["step_at"][step - 1] - unit["step_at"][step - 2]).total_seconds()
+                    for unit in there
+                    if step > 1 and unit["step_at"] is not None
+                ]
+                table.append(
+                    {
+                        "funnel": funnel["funnel"],
+                        "mode": funnel["mode"],
+                        "unit": funnel["unit"],
+                        "dimension": "(all)",
+                        "value": "(all)",
+                        "entry_date": day,
+                        "step": step,
+                        "step_name": step_name,
+                        "entrants": entrants,
+                        "conversions": len(there),
+                        "rate_from_previous": ratio(len(there), entrants),
+                        "rate_from_first": ratio(len(there), len(units)),
+                        "median_seconds_from_previous": median(seconds) if seconds else None,
+                    }
+                )
+    return table

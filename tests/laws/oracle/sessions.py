@@ -1,0 +1,168 @@
+"""Sessions: runs by the 30-minute gap, cut at each full 24 hours, and what a session shows.
+
+Belongs here: docs/metrics.md, "Sessions", with the channel rule. Not here: persons.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tests.laws.oracle.events import Row, hashed, in_order
+
+GAP = timedelta(minutes=30)
+CUT = timedelta(hours=24)
+EPOCH = datetime(1970, 1, 1)
+
+MEDIUM_CHANNELS_BEFORE_EMAIL = (
+    ({"cpc", "ppc", "paidsearch", "paid"}, "Paid Search"),
+    ({"paidsocial", "paid_social", "social-paid"}, "Paid Social"),
+    ({"display", "banner", "cpm"}, "Display"),
+)
+MEDIUM_CHANNELS_AFTER_EMAIL = (
+    ({"affiliate"}, "Affiliates"),
+    ({"sms"}, "SMS"),
+    ({"social", "social-network", "sm"}, "Organic Social"),
+    ({"organic"}, "Organic Search"),
+    ({"referral"}, "Referral"),
+    ({"push", "mobile", "notification"}, "Mobile Push Notifications"),
+)
+
+
+def assign_sessions(winners: list[Row]) -> list[list[Row]]:
+    """Group sessionable winners into sessions, each in order, and write session_id to them."""
+    by_visitor: dict[str, list[Row]] = defaultdict(list)
+    for event in sorted(winners, key=in_order):
+        if event["is_sessionable"]:
+            by_visitor[event["visitor_id"]].append(event)
+    sessions: list[list[Row]] = []
+    for events in by_visitor.values():
+        runs: list[list[Row]] = []
+        for event in events:
+            if not runs or event["event_ts"] - runs[-1][-1]["event_ts"] > GAP:
+                runs.append([])
+            runs[-1].append(event)
+        for run in runs:
+            cuts: dict[int, list[Row]] = defaultdict(list)
+            for event in run:
+                event["run_started_at"] = run[0]["event_ts"]
+                cuts[(event["event_ts"] - run[0]["event_ts"]) // CUT].append(event)
+            sessions.extend(cuts[number] for number in sorted(cuts))
+    for session in sessions:
+        session_id = hashed(session[0]["visitor_id"], session[0]["event_key"])
+        for event in session:
+            event["session_id"] = session_id
+    return sessions
+
+
+def referrer_host(referrer: str | None) -> str | None:
+    """Text between `//` and the next `/`, lower-case, without leading `www.` and port.
+
+    Readings: without `//`, or with nothing between, there is no host; `?` and `#` end nothing.
+    """
+    if referrer is None or "//" not in referrer:
+        return None
+    host = referrer.lower().split("//", 1)[1].split("/", 1)[0].split(":", 1)[0]
+    return host.removeprefix("www.") or None
+
+
+def channel_of(
+    source: str | None,
+    medium: str | None,
+    campaign: str | None,
+    referrer: str | None,
+    referrer_hosts: dict[str, str],
+) -> str:
+    """The first rule that holds."""
+    source = source.lower() if source is not None else None
+    medium = medium.lower() if medium is not None else None
+    for media, channel in MEDIUM_CHANNELS_BEFORE_EMAIL:
+        if medium in media:
+            return channel
+    if medium in {"email", "e-mail"} or source in {"email", "newsletter"}:
+        return "Email"
+    for media, channel in MEDIUM_CHANNELS_AFTER_EMAIL:
+        if medium in media:
+            return channel
+    if source is not None or medium is not None or campaign is not None:
+        return "Unassigned"
+    host = referrer_host(referrer)
+    if host is None:
+        return "Direct"
+    kinds = {"search": "Organic Search", "social": "Organic Social"}
+    return kinds.get(referrer_hosts.get(host, ""), "Referral")
+
+
+def engaged_seconds(events: list[Row]) -> int | None:
+    """Null without pings; else a sum over pages of what their 10-second buckets show."""
+    buckets: dict[str | None, set[int]] = defaultdict(set)
+    for event in events:
+        if event["role"] == "ping":
+            buckets[event["page_path"]].add((event["event_ts"] - EPOCH) // timedelta(seconds=10))
+    if not buckets:
+        return None
+    return sum(10 * (len(seen) - 1) + 5 for seen in buckets.values())
+
+
+def first_of(events: list[Row], column: str) -> Any:
+    """First value that is not null."""
+    return next((e[column] for e in events if e[column] is not None), None)
+
+
+def summarise(events: list[Row], orders: list[Row], referrer_hosts: dict[str, str]) -> Row:
+    """One row of `core.fct_sessions`, its number within the visitor still missing."""
+    first, last = events[0], events[-1]
+    utm = ("utm_source", "utm_medium", "utm_campaign", "referrer")
+    campaign = next((e for e in events if any(e[c] is not None for c in utm)), first)
+    roles = [event["role"] for event in events]
+    pages = [e for e in events if e["role"] == "page_view" and e["page_path"] is not None]
+    engaged_s = engaged_seconds(events)
+    page_views = roles.count("page_view")
+    is_engaged = (engaged_s or 0) >= 10 or page_views >= 2 or len(orders) >= 1
+    return {
+        "session_id": first["session_id"],
+        "visitor_id": first["visitor_id"],
+        "user_id": first_of(events[::-1], "user_id"),
+        "started_at": first["event_ts"],
+        "ended_at": last["event_ts"],
+        "run_started_at": first["run_started_at"],
+        "report_date": first["report_date"],
+        "duration_s": (last["event_ts"] - first["event_ts"]).total_seconds(),
+        "event_count": len(events),
+        "page_views": page_views,
+        "product_views": roles.count("product_view"),
+        "cart_adds": roles.count("cart_add"),
+        "engaged_s": engaged_s,
+        "orders": len(orders),
+        "revenue": sum((o["gross_revenue"] or Decimal(0) for o in orders), Decimal(0)),
+        "entry_page": pages[0]["page_path"] if pages else None,
+        "exit_page": pages[-1]["page_path"] if pages else None,
+        **{column: campaign[column] for column in utm},
+        "channel": channel_of(*(campaign[column] for column in utm), referrer_hosts),
+        "device_type": first_of(events, "device_type"),
+        "country": first_of(events, "country"),
+        "source_session_id": first_of(events, "source_session_id"),
+        "source": first["source"],
+        "is_engaged": is_engaged,
+        "is_bounce": not is_engaged,
+        "is_bot": any(event["is_bot"] for event in events),
+        "is_late_changed": any(e["arrival_date"] > e["event_date"] for e in events),
+    }
+
+
+def build_sessions(
+    grouped: list[list[Row]], orders: list[Row], referrer_hosts: dict[str, str]
+) -> list[Row]:
+    """`core.fct_sessions`."""
+    orders_in: dict[str | None, list[Row]] = defaultdict(list)
+    for order in orders:
+        orders_in[order["session_id"]].append(order)
+    table = [
+        summarise(events, orders_in[events[0]["session_id"]], referrer_hosts) for events in grouped
+    ]
+    numbers: dict[str, int] = defaultdict(int)
+    for session in sorted(table, key=lambda s: s["started_at"]):
+        numbers[session["visitor_id"]] += 1
+        session["session_number"] = numbers[session["visitor_id"]]
+        session["is_new_visitor"] = session["session_number"] == 1
+    return table
