@@ -1,0 +1,51 @@
+{#
+    The lines of events: the elements of `properties.products`, else one line from the event's own columns.
+    `events` needs event_key, product_id, category, brand, quantity, reporting_price, is_in_reporting_currency
+    and properties; extra columns are carried along. No line where there is nothing to put on it.
+#}
+{% macro event_lines(events, carried) -%}
+    select
+        {% for column in carried -%}
+            events.{{ column }},
+        {% endfor -%}
+        cast(coalesce(array_lines.line_number, 1) as integer) as line_number,
+        case when array_lines.line is null then events.product_id else array_lines.line ->> '$.product_id' end
+            as product_id,
+        case when array_lines.line is null then events.category else array_lines.line ->> '$.category' end
+            as category,
+        case when array_lines.line is null then events.brand else array_lines.line ->> '$.brand' end
+            as brand,
+        case
+            when array_lines.line is null then events.reporting_price
+            when events.is_in_reporting_currency
+                then try_cast(array_lines.line ->> '$.price' as decimal(18, 4))
+        end as price,
+        coalesce(
+            case
+                when array_lines.line is null then events.quantity
+                else try_cast(array_lines.line ->> '$.quantity' as decimal(18, 4))
+            end,
+            1
+        ) as quantity,
+    from {{ events }} as events
+    left join (
+        select
+            event_key,
+            unnest(range(1, len(lines) + 1)) as line_number,
+            unnest(lines) as line,
+        from (
+            select
+                event_key,
+                cast(properties -> '$.products' as json[]) as lines,
+            from {{ events }}
+            where properties like '%"products"%'
+                and json_type(properties, '$.products') = 'ARRAY'
+                and json_array_length(properties, '$.products') > 0
+        ) as arrays
+        where len(list_filter(lines, lambda line: json_type(line) <> 'OBJECT')) = 0
+    ) as array_lines on events.event_key = array_lines.event_key
+    where array_lines.line is not null
+        or events.product_id is not null
+        or events.price is not null
+        or events.quantity is not null
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{{ config(replace_key=['event_key'], prune_by='event_date', touched=['int_events_sessionized']) }}
+
+with
+
+events as (
+
+    select * exclude (run_started_at)
+    from {{ ref('int_events_sessionized') }}
+
+)
+
+select * from events

@@ -1,0 +1,129 @@
+-- Winners of all touched events and all events of the windows, with the session that each is in now.
+with
+
+windows as (
+
+    select * from {{ ref('int_session_windows') }}
+
+),
+
+window_dates as (
+
+    select distinct unnest([cast(started_at as date), cast(ended_at as date)]) as event_date
+    from windows
+
+),
+
+winners as (
+
+    select * exclude (copy_number, is_conflict)
+    from {{ ref('int_event_copies') }}
+    where copy_number = 1
+
+),
+
+window_events as (
+
+    select events.* exclude (session_id)
+    from {{ state('fct_events') }} as events
+    inner join windows
+        on events.visitor_id = windows.visitor_id
+        and events.event_ts between windows.started_at and windows.ended_at
+    where events.is_sessionable
+        and events.event_date in (select distinct event_date from window_dates)
+        and events.event_key not in (select event_key from winners)
+
+),
+
+events as (
+
+    select * from winners
+    union all by name
+    select * from window_events
+
+),
+
+gaps as (
+
+    select
+        event_key,
+        visitor_id,
+        event_ts,
+        coalesce(
+            event_ts - lag(event_ts) over (partition by visitor_id order by event_ts, event_key)
+            > interval ({{ var('session_gap_minutes') }}) minute,
+            true
+        ) as opens_run,
+    from events
+    where is_sessionable
+
+),
+
+runs as (
+
+    select
+        *,
+        sum(cast(opens_run as integer)) over (
+            partition by visitor_id order by event_ts, event_key rows unbounded preceding
+        ) as run_number,
+    from gaps
+
+),
+
+run_starts as (
+
+    select
+        runs.visitor_id,
+        runs.run_number,
+        coalesce(min(anchors.run_started_at), min(runs.event_ts)) as run_started_at,
+    from runs
+    left join windows as anchors
+        on runs.visitor_id = anchors.visitor_id
+        and runs.event_ts = anchors.started_at
+        and runs.opens_run
+        and anchors.is_anchor
+    group by runs.visitor_id, runs.run_number
+
+),
+
+cuts as (
+
+    select
+        runs.event_key,
+        runs.visitor_id,
+        runs.event_ts,
+        runs.run_number,
+        run_starts.run_started_at,
+        (epoch_us(runs.event_ts) - epoch_us(run_starts.run_started_at))
+        // ({{ var('session_cut_hours') }} * 3600000000) as cut_number,
+    from runs
+    inner join run_starts
+        on runs.visitor_id = run_starts.visitor_id
+        and runs.run_number = run_starts.run_number
+
+),
+
+named as (
+
+    select
+        event_key,
+        run_started_at,
+        md5(visitor_id || chr(31) || first_value(event_key) over (
+            partition by visitor_id, run_number, cut_number order by event_ts, event_key
+        )) as session_id,
+    from cuts
+
+),
+
+final as (
+
+    select
+        events.*,
+        named.session_id,
+        named.run_started_at,
+    from events
+    left join named on events.event_key = named.event_key
+
+)
+
+select * from final

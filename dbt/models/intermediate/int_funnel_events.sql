@@ -1,0 +1,120 @@
+-- What the touched units did around their touched dates, a row for each funnel that it may matter to.
+with
+
+funnels as (
+
+    select * from {{ ref('int_funnels') }}
+
+),
+
+reach as (
+
+    select
+        owners.owner_kind,
+        owners.owner_id,
+        owners.report_date,
+        max(funnels.reach_days) as reach_days,
+    from {{ ref('int_touched_owners') }} as owners
+    inner join funnels on owners.owner_kind = funnels.owner_kind
+    group by owners.owner_kind, owners.owner_id, owners.report_date
+
+),
+
+dates as (
+
+    select distinct cast(unnest(generate_series(
+        cast(report_date - reach_days as timestamp),
+        cast(report_date + reach_days as timestamp),
+        interval 1 day
+    )) as date) as report_date
+    from (select distinct report_date, reach_days from reach) as spans
+
+),
+
+person_days as (
+
+    select distinct
+        visitor_id,
+        report_date,
+    from {{ ref('int_person_days') }}
+    where person_id in (select owner_id from reach where owner_kind = 'person')
+        and report_date in (select report_date from dates)
+
+),
+
+visitor_events as (
+
+    select
+        visitor_id,
+        session_id,
+        user_id,
+        event_ts,
+        event_key,
+        event_name,
+        report_date,
+    from {{ ref('fct_events') }}
+    where visitor_id in (
+        select owner_id from reach where owner_kind = 'visitor'
+        union
+        select visitor_id from person_days
+    )
+        and report_date in (select report_date from dates)
+        and not is_bot
+
+),
+
+events as (
+
+    select
+        visitor_events.*,
+        case
+            when visitor_events.user_id is not null
+                then {{ user_person_id('visitor_events.user_id') }}
+            else map.person_id
+        end as person_id,
+    from visitor_events
+    left join {{ ref('map_visitor_person') }} as map
+        on visitor_events.visitor_id = map.visitor_id
+        and visitor_events.event_ts >= map.valid_from
+        and visitor_events.event_ts < map.valid_to
+
+),
+
+owned as (
+
+    select
+        funnels.funnel,
+        funnels.mode,
+        case funnels.unit
+            when 'person' then events.person_id
+            when 'visitor' then events.visitor_id
+            else events.session_id
+        end as unit_id,
+        case when funnels.unit = 'person' then events.person_id else events.visitor_id end as owner_id,
+        events.event_ts,
+        events.event_key,
+        events.event_name,
+        events.report_date,
+    from events
+    cross join funnels
+    where case when funnels.unit = 'person' then events.person_id else events.visitor_id end in (
+        select owner_id from reach where owner_kind = funnels.owner_kind
+    )
+
+),
+
+timed as (
+
+    select
+        *,
+        -- The next instant at which the unit did anything: strict funnels allow no step beyond it.
+        min(event_ts) over (
+            partition by funnel, unit_id order by event_ts
+            range between interval 1 microsecond following and unbounded following
+        ) as next_ts,
+    from owned
+    where unit_id is not null
+
+)
+
+select * from timed

@@ -1,0 +1,69 @@
+{{
+    config(
+        materialized='replace_touched',
+        replace_key=['visitor_id', 'report_date'],
+        prune_by='report_date',
+        touched=['int_touched_visitor_days'],
+    )
+}}
+
+with
+
+touched as (
+
+    select distinct
+        visitor_id,
+        report_date,
+    from {{ ref('int_touched_visitor_days') }}
+
+),
+
+interactions as (
+
+    select
+        *,
+        case interaction
+            when 'product_view' then 1
+            when 'cart_add' then 3
+            when 'order' then 5
+        end as weight,
+    from {{ ref('fct_product_interactions') }}
+    where (visitor_id, report_date) in (select visitor_id, report_date from touched)
+        and report_date in (select distinct report_date from touched)
+        and interaction in ('product_view', 'cart_add', 'order')
+        and category is not null
+        and not is_bot
+
+),
+
+labelled as (
+
+    select
+        interactions.*,
+        case
+            when interactions.user_id is not null
+                then {{ user_person_id('interactions.user_id') }}
+            else map.person_id
+        end as person_id,
+    from interactions
+    left join {{ ref('map_visitor_person') }} as map
+        on interactions.visitor_id = map.visitor_id
+        and interactions.event_ts >= map.valid_from
+        and interactions.event_ts < map.valid_to
+
+),
+
+final as (
+
+    select
+        visitor_id,
+        report_date,
+        person_id,
+        category,
+        cast(sum(weight) as bigint) as weight,
+    from labelled
+    group by visitor_id, report_date, person_id, category
+
+)
+
+select * from final

@@ -1,0 +1,126 @@
+-- The sessions of the windows, made from their events and orders, not yet numbered.
+with
+
+events as (
+
+    select
+        *,
+        {{ event_order() }} as event_order,
+    from {{ ref('int_events_sessionized') }}
+    where session_id is not null
+
+),
+
+pings as (
+
+    select
+        session_id,
+        sum(10 * (buckets - 1) + 5) as engaged_s,
+    from (
+        select
+            session_id,
+            page_path,
+            count(distinct epoch_us(event_ts) // 10000000) as buckets,
+        from events
+        where role = 'ping'
+        group by session_id, page_path
+    ) as views
+    group by session_id
+
+),
+
+orders as (
+
+    select
+        session_id,
+        count(*) as orders,
+        sum(gross_revenue) as revenue,
+    from {{ ref('fct_orders') }}
+    where order_key in (select order_key from {{ ref('int_remade_orders') }})
+    group by session_id
+
+),
+
+campaigns as (
+
+    select
+        session_id,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        referrer,
+    from events
+    where coalesce(utm_source, utm_medium, utm_campaign, referrer) is not null
+    qualify row_number() over (partition by session_id order by event_order) = 1
+
+),
+
+sessions as (
+
+    select
+        session_id,
+        any_value(visitor_id) as visitor_id,
+        any_value(run_started_at) as run_started_at,
+        arg_min(report_date, event_order) as report_date,
+        arg_min(source, event_order) as source,
+        arg_max(user_id, event_order) filter (where user_id is not null) as user_id,
+        arg_max_null(user_id, event_order) as last_event_user_id,
+        arg_min(source_session_id, event_order) filter (where source_session_id is not null)
+            as source_session_id,
+        arg_min(page_path, event_order) filter (where role = 'page_view' and page_path is not null)
+            as entry_page,
+        arg_max(page_path, event_order) filter (where role = 'page_view' and page_path is not null)
+            as exit_page,
+        arg_min(device_type, event_order) filter (where device_type is not null) as device_type,
+        arg_min(country, event_order) filter (where country is not null) as country,
+        bool_or(is_bot) as is_bot,
+        bool_or(arrival_date > event_date) as is_late_changed,
+        count(*) as event_count,
+        count(*) filter (where role = 'page_view') as page_views,
+        count(*) filter (where role = 'product_view') as product_views,
+        count(*) filter (where role = 'cart_add') as cart_adds,
+        min(event_ts) as started_at,
+        max(event_ts) as ended_at,
+    from events
+    group by session_id
+
+),
+
+joined as (
+
+    select
+        sessions.*,
+        campaigns.utm_source,
+        campaigns.utm_medium,
+        campaigns.utm_campaign,
+        campaigns.referrer,
+        {{ channel(
+            'campaigns.utm_source', 'campaigns.utm_medium', 'campaigns.utm_campaign',
+            'campaigns.referrer', 'hosts.kind'
+        ) }} as channel,
+        cast(epoch_us(sessions.ended_at) - epoch_us(sessions.started_at) as double) / 1000000
+            as duration_s,
+        cast(pings.engaged_s as double) as engaged_s,
+        coalesce(orders.orders, 0) as orders,
+        cast(coalesce(orders.revenue, 0) as decimal(18, 4)) as revenue,
+    from sessions
+    left join campaigns on sessions.session_id = campaigns.session_id
+    left join {{ ref('referrer_hosts') }} as hosts
+        on {{ referrer_host('campaigns.referrer') }} = hosts.host
+    left join pings on sessions.session_id = pings.session_id
+    left join orders on sessions.session_id = orders.session_id
+
+),
+
+final as (
+
+    select
+        *,
+        coalesce(engaged_s, 0) >= {{ var('engaged_session_s') }}
+        or page_views >= {{ var('engaged_session_views') }}
+        or orders >= 1 as is_engaged,
+    from joined
+
+)
+
+select * from final

@@ -1,0 +1,399 @@
+{{
+    config(
+        materialized='replace_touched',
+        replace_key=['report_date'],
+        touched=['int_touched_dates'],
+    )
+}}
+
+with
+
+dates as (
+
+    select report_date from {{ ref('int_touched_dates') }}
+
+),
+
+lines as (
+
+    select
+        event_key,
+        coalesce(category, '(not set)') as category,
+        count(*) as line_count,
+    from {{ ref('fct_product_interactions') }}
+    where report_date in (select report_date from dates) and not is_bot
+    group by event_key, coalesce(category, '(not set)')
+
+),
+
+events as (
+
+    select
+        event_key,
+        report_date,
+        event_ts,
+        visitor_id,
+        user_id,
+        session_id,
+        role,
+        is_sessionable,
+        impression_id,
+        coalesce(device_type, '(not set)') as device_type,
+        coalesce(country, '(not set)') as country,
+        source,
+        coalesce(category, '(not set)') as category,
+    from {{ ref('fct_events') }}
+    where report_date in (select report_date from dates) and not is_bot
+
+),
+
+event_persons as (
+
+    select
+        events.*,
+        case
+            when events.user_id is not null then {{ user_person_id('events.user_id') }}
+            else map.person_id
+        end as person_id,
+    from events
+    left join {{ ref('map_visitor_person') }} as map
+        on events.visitor_id = map.visitor_id
+        and events.event_ts >= map.valid_from
+        and events.event_ts < map.valid_to
+
+),
+
+sessions as (
+
+    select
+        session_id,
+        report_date,
+        is_new_visitor,
+        is_engaged,
+        is_bot,
+        orders,
+        source,
+        coalesce(device_type, '(not set)') as device_type,
+        coalesce(country, '(not set)') as country,
+        coalesce(channel, '(not set)') as channel,
+    from {{ ref('fct_sessions') }}
+    where session_id in (
+        select session_id from events
+        union
+        select session_id from {{ ref('fct_orders') }}
+        where report_date in (select report_date from dates)
+    )
+        or report_date in (select report_date from dates)
+
+),
+
+orders as (
+
+    select
+        order_key,
+        report_date,
+        visitor_id,
+        session_id,
+        source,
+        coalesce(device_type, '(not set)') as device_type,
+        coalesce(country, '(not set)') as country,
+        gross_revenue,
+        items,
+    from {{ ref('fct_orders') }}
+    where report_date in (select report_date from dates) and not is_bot
+
+),
+
+session_categories as (
+
+    select distinct
+        sessions.session_id,
+        coalesce(lines.category, session_events.category) as category,
+    from sessions
+    inner join (
+        select
+            event_key,
+            session_id,
+            coalesce(category, '(not set)') as category,
+        from {{ ref('fct_events') }}
+        where session_id in (
+            select session_id from sessions
+            where report_date in (select report_date from dates)
+        )
+            and report_date in (
+                select distinct unnest([report_date, report_date + 1]) as report_date from dates
+            )
+            and not is_bot
+    ) as session_events on sessions.session_id = session_events.session_id
+    left join (
+        select distinct
+            event_key,
+            coalesce(category, '(not set)') as category,
+        from {{ ref('fct_product_interactions') }}
+        where report_date in (
+            select distinct unnest([report_date, report_date + 1]) as report_date from dates
+        )
+    ) as lines on session_events.event_key = lines.event_key
+
+),
+
+order_categories as (
+
+    select
+        order_key,
+        coalesce(category, '(not set)') as category,
+        sum(quantity) as items,
+        sum(line_revenue) as gross_revenue,
+    from {{ ref('fct_order_items') }}
+    where order_key in (select order_key from orders)
+    group by order_key, coalesce(category, '(not set)')
+
+),
+
+event_values as (
+
+    {% for dimension in ['device_type', 'country', 'source'] -%}
+    select
+        '{{ dimension }}' as dimension,
+        {{ dimension }} as value,
+        event_persons.*,
+        cast(null as bigint) as line_count,
+    from event_persons
+    union all
+    {% endfor -%}
+    select
+        'channel' as dimension,
+        coalesce(sessions.channel, '(not set)') as value,
+        event_persons.*,
+        cast(null as bigint) as line_count,
+    from event_persons
+    left join sessions on event_persons.session_id = sessions.session_id
+    union all
+    select
+        'category' as dimension,
+        coalesce(lines.category, event_persons.category) as value,
+        event_persons.*,
+        lines.line_count,
+    from event_persons
+    left join lines on event_persons.event_key = lines.event_key
+
+),
+
+impression_lines as (
+
+    select
+        event_key,
+        sum(line_count) as line_count,
+    from lines
+    group by event_key
+
+),
+
+event_counts as (
+
+    select
+        event_values.report_date,
+        event_values.dimension,
+        event_values.value,
+        count(distinct event_values.visitor_id) filter (where event_values.is_sessionable) as visitors,
+        count(distinct event_values.person_id) filter (where event_values.is_sessionable) as persons,
+        count(*) filter (where event_values.role = 'page_view') as page_views,
+        count(*) filter (where event_values.role = 'product_view') as product_views,
+        count(*) filter (where event_values.role = 'cart_add') as cart_adds,
+        count(*) filter (where event_values.role = 'checkout') as checkouts,
+        cast(coalesce(
+            sum(coalesce(event_values.line_count, impression_lines.line_count, 1))
+                filter (where event_values.role = 'impression'), 0
+        ) as bigint) as impressions,
+        count(distinct event_values.impression_id) filter (where event_values.role = 'click')
+        + count(*) filter (where event_values.role = 'click' and event_values.impression_id is null)
+            as clicks,
+    from event_values
+    left join impression_lines on event_values.event_key = impression_lines.event_key
+    group by event_values.report_date, event_values.dimension, event_values.value
+
+),
+
+session_values as (
+
+    {% for dimension in ['device_type', 'country', 'source', 'channel'] -%}
+    select
+        '{{ dimension }}' as dimension,
+        {{ dimension }} as value,
+        sessions.*,
+    from sessions
+    union all
+    {% endfor -%}
+    select
+        'category' as dimension,
+        session_categories.category as value,
+        sessions.*,
+    from sessions
+    inner join session_categories on sessions.session_id = session_categories.session_id
+
+),
+
+session_counts as (
+
+    select
+        report_date,
+        dimension,
+        value,
+        count(*) as sessions,
+        count(*) filter (where is_new_visitor) as new_visitors,
+        count(*) filter (where is_engaged) as engaged_sessions,
+        count(*) filter (where orders >= 1) as converting_sessions,
+    from session_values
+    where not is_bot and report_date in (select report_date from dates)
+    group by report_date, dimension, value
+
+),
+
+order_values as (
+
+    {% for dimension in ['device_type', 'country', 'source'] -%}
+    select
+        '{{ dimension }}' as dimension,
+        {{ dimension }} as value,
+        orders.report_date,
+        orders.visitor_id,
+        orders.items,
+        orders.gross_revenue,
+    from orders
+    union all
+    {% endfor -%}
+    select
+        'channel' as dimension,
+        coalesce(sessions.channel, '(not set)') as value,
+        orders.report_date,
+        orders.visitor_id,
+        orders.items,
+        orders.gross_revenue,
+    from orders
+    left join sessions on orders.session_id = sessions.session_id
+    union all
+    select
+        'category' as dimension,
+        coalesce(order_categories.category, '(not set)') as value,
+        orders.report_date,
+        orders.visitor_id,
+        case when order_categories.order_key is null then orders.items else order_categories.items end
+            as items,
+        case
+            when order_categories.order_key is null then orders.gross_revenue
+            else order_categories.gross_revenue
+        end as gross_revenue,
+    from orders
+    left join order_categories on orders.order_key = order_categories.order_key
+
+),
+
+order_counts as (
+
+    select
+        report_date,
+        dimension,
+        value,
+        count(*) as orders,
+        count(*) filter (where gross_revenue is null) as orders_without_value,
+        count(distinct visitor_id) as converting_visitors,
+        sum(items) as items,
+        coalesce(sum(gross_revenue), 0) as gross_revenue,
+    from order_values
+    group by report_date, dimension, value
+
+),
+
+refunds as (
+
+    select * from {{ ref('fct_refunds') }}
+    where report_date in (select report_date from dates) and not is_bot
+
+),
+
+refund_counts as (
+
+    {% for dimension in ['device_type', 'country', 'source', 'category'] -%}
+    select
+        report_date,
+        '{{ dimension }}' as dimension,
+        coalesce({{ dimension }}, '(not set)') as value,
+        sum(amount) as refunds,
+    from refunds
+    group by report_date, coalesce({{ dimension }}, '(not set)')
+    union all
+    {% endfor -%}
+    select
+        report_date,
+        'channel' as dimension,
+        '(not set)' as value,
+        sum(amount) as refunds,
+    from refunds
+    group by report_date
+
+),
+
+counts as (
+
+    select
+        report_date,
+        dimension,
+        value,
+        {% for column in [
+            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions', 'converting_sessions',
+            'page_views', 'product_views', 'cart_adds', 'checkouts', 'orders', 'orders_without_value',
+            'converting_visitors', 'impressions', 'clicks',
+        ] -%}
+        cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
+        {% endfor -%}
+        {% for column in ['items', 'gross_revenue', 'refunds'] -%}
+        cast(coalesce(sum({{ column }}), 0) as decimal(18, 4)) as {{ column }},
+        {% endfor -%}
+    from (
+        select * from event_counts
+        union all by name
+        select * from session_counts
+        union all by name
+        select * from order_counts
+        union all by name
+        select * from refund_counts
+    ) as parts
+    group by report_date, dimension, value
+
+),
+
+final as (
+
+    select
+        report_date,
+        dimension,
+        value,
+        visitors,
+        persons,
+        new_visitors,
+        sessions,
+        engaged_sessions,
+        converting_sessions,
+        page_views,
+        product_views,
+        cart_adds,
+        checkouts,
+        orders,
+        orders_without_value,
+        converting_visitors,
+        items,
+        gross_revenue,
+        refunds,
+        cast(gross_revenue - refunds as decimal(18, 4)) as net_revenue,
+        impressions,
+        clicks,
+        {{ ratio_columns(only_by_dimension=true) }}
+    from counts
+    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds + checkouts
+        + orders + converting_visitors + items + impressions + clicks > 0
+        or gross_revenue <> 0
+        or refunds <> 0
+
+)
+
+select * from final

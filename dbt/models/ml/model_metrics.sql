@@ -1,0 +1,26 @@
+{{
+    config(
+        pre_hook="{{ select_ml_files('model_metrics') }}",
+        replace_key=['partition_date'],
+        touched=['int_touched_partitions'],
+    )
+}}
+
+with
+
+files as (
+
+    select
+        partition_date,
+        model,
+        metric,
+        value,
+        baseline_value,
+        data_from,
+        data_to,
+        model_version,
+    from {{ source('ml', 'model_metrics') }}
+
+)
+
+select * from files

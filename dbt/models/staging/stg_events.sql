@@ -1,0 +1,79 @@
+{{ config(pre_hook="{{ select_log_files() }}") }}
+
+with
+
+log_rows as (
+
+    select * from {{ source('event_log', 'events') }}
+
+),
+
+event_types as (
+
+    select
+        event_name,
+        is_sessionable,
+        role,
+    from {{ source('inputs', 'event_types') }}
+
+),
+
+settings as (
+
+    select
+        reporting_timezone,
+        reporting_currency,
+    from {{ source('inputs', 'settings') }}
+
+),
+
+final as (
+
+    select
+        {{ event_key() }} as event_key,
+        log_rows.*,
+        cast(log_rows.event_ts as date) as event_date,
+        cast(
+            timezone(settings.reporting_timezone, timezone('UTC', log_rows.event_ts)) as date
+        ) as report_date,
+        case
+            when log_rows.anonymous_id is not null
+                then {{ hash_of(["'anonymous'", "log_rows.anonymous_id"]) }}
+            when log_rows.device_id is not null
+                then {{ hash_of(["'device'", "log_rows.device_id"]) }}
+            when log_rows.user_id is not null
+                then {{ hash_of(["'user'", "log_rows.user_id"]) }}
+        end as visitor_id,
+        coalesce(log_rows.anonymous_id, log_rows.device_id) is null
+        and log_rows.user_id is not null as is_user_visitor,
+        event_types.role,
+        coalesce(event_types.is_sessionable, false)
+        and coalesce(log_rows.anonymous_id, log_rows.device_id, log_rows.user_id) is not null
+            as is_sessionable,
+        event_types.event_name is null as is_unregistered,
+        case
+            when coalesce(log_rows.currency, settings.reporting_currency)
+                = settings.reporting_currency
+                then log_rows.price
+        end as reporting_price,
+        case
+            when coalesce(log_rows.currency, settings.reporting_currency)
+                = settings.reporting_currency
+                then log_rows.revenue
+        end as reporting_revenue,
+        coalesce(log_rows.currency, settings.reporting_currency)
+            = settings.reporting_currency as is_in_reporting_currency,
+        md5(to_json(row(
+            event_name, log_rows.event_ts, user_id, anonymous_id, device_id, source_session_id,
+            product_id, category, brand, price, quantity, currency, order_id, revenue, coupon,
+            impression_id, page_url, page_path, referrer, utm_source, utm_medium, utm_campaign,
+            device_type, os, browser, app, country, region, city, ip_truncated, locale,
+            user_agent_family, is_bot, consent, properties
+        ))) as content_hash
+    from log_rows
+    cross join settings
+    left join event_types on log_rows.event_name = event_types.event_name
+
+)
+
+select * from final
