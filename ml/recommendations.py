@@ -1,0 +1,266 @@
+"""Recommendations of a partition: who is shown what, and why.
+
+Here: the window, the fit, the gate's consequence, the lists with reasons, the card. Not here:
+reading and writing tables, and the partition column, which is the folder's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from ml.als import AlsModel, TopN, confidence, explain, recommend, similar_products
+from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.gate import GateDecision
+from ml.interactions import InteractionMatrix, build_matrix, clean_interactions
+from ml.popularity import PopularityRanking, rank_by_popularity
+from ml.reasons import because, popular
+from ml.recommender_validation import RecommendationParams, fit_matrix, validate
+
+__all__ = ["RecommendationParams", "RecommendationRun", "recommend_partition"]
+
+CODE_VERSION = "1"
+
+RECOMMENDATIONS_SCHEMA = pa.schema(
+    [
+        ("person_id", pa.string()),
+        ("rank", pa.int32()),
+        ("product_id", pa.string()),
+        ("score", pa.float64()),
+        ("reason", pa.string()),
+        ("is_baseline", pa.bool_()),
+        ("model_version", pa.string()),
+    ]
+)
+SIMILAR_PRODUCTS_SCHEMA = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("rank", pa.int32()),
+        ("similar_product_id", pa.string()),
+        ("score", pa.float64()),
+        ("model_version", pa.string()),
+    ]
+)
+BOUGHT_SCHEMA = pa.schema([("person_id", pa.string()), ("product_id", pa.string())])
+
+
+@dataclass(frozen=True)
+class RecommendationRun:
+    """Everything that a partition's run yields.
+
+    Attributes:
+        recommendations: RECOMMENDATIONS_SCHEMA, by person_id and rank. Scores of the model and of
+            the baseline are on different scales: compare ranks, not scores, across is_baseline.
+        similar_products: SIMILAR_PRODUCTS_SCHEMA, by product_id and rank.
+        metrics: rows of MODEL_METRICS_SCHEMA.
+        card: the model card, plain JSON.
+        gate: the decision.
+        user_factors: (n_persons, k) float32, rows in order of person_ids.
+        item_factors: (n_products, k) float32, rows in order of product_ids.
+        person_ids: sorted.
+        product_ids: sorted.
+    """
+
+    recommendations: pa.Table
+    similar_products: pa.Table
+    metrics: list[dict[str, Any]]
+    card: dict[str, Any]
+    gate: GateDecision
+    user_factors: Any
+    item_factors: Any
+    person_ids: tuple[str, ...]
+    product_ids: tuple[str, ...]
+
+    def card_bytes(self) -> bytes:
+        """The card as canonical JSON."""
+        return canonical_json(self.card)
+
+
+def recommend_partition(
+    interactions: pa.Table,
+    bought: pa.Table,
+    as_of: date,
+    params: RecommendationParams | None = None,
+) -> RecommendationRun:
+    """Make the recommendations and similar products of a partition.
+
+    A person is never recommended what was bought or what was seen in the window. A person with
+    fewer than `min_products` products, and everybody where the gate found the model no better, is
+    served by popularity.
+
+    Args:
+        interactions: INTERACTIONS_SCHEMA; rows before the window are left out, so handing over
+            more history changes nothing.
+        bought: BOUGHT_SCHEMA, all pairs ever bought as of the partition.
+        as_of: partition date.
+        params: settings; None for the defaults.
+
+    Returns:
+        The run; tables are empty where the window is empty.
+
+    Raises:
+        ValueError: see `clean_interactions`.
+    """
+    params = params or RecommendationParams()
+    first_day = as_of - timedelta(days=params.window_days - 1)
+    window = clean_interactions(interactions)
+    window = window.filter(pc.greater_equal(window["event_date"], pa.scalar(first_day)))
+    pairs = bought.select(BOUGHT_SCHEMA.names).cast(BOUGHT_SCHEMA).drop_null()
+    data_from = pc.min(window["event_date"]).as_py()
+    data_to = pc.max(window["event_date"]).as_py()
+    data = fingerprint(window) + fingerprint(pairs)
+    version = model_version("als", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
+
+    span_days = (as_of - data_from).days + 1 if data_from else 0
+    validation = validate(window, as_of, span_days, params)
+    matrix = build_matrix(window, as_of, params.weighting)
+    model, weights = fit_matrix(matrix, params)
+    ranking = rank_by_popularity(
+        window, as_of, params.weighting, params.recent_days, params.window_days
+    )
+    excluded = _excluded(matrix, pairs)
+    history = np.diff(matrix.weights.indptr)
+    by_model = (history >= params.min_products) & (validation.gate.served == "model")
+
+    served = np.flatnonzero(by_model).astype(np.int64)
+    lists = recommend(model, served, params.top_n, excluded)
+    rows = list(_model_rows(matrix, model, weights, lists, served))
+    rows += _popular_rows(matrix, ranking, excluded, np.flatnonzero(~by_model), params)
+    metrics = [
+        {
+            "model": "als",
+            "model_version": version,
+            "metric": metric,
+            "value": value,
+            "baseline_value": baseline,
+            "data_from": data_from,
+            "data_to": data_to,
+        }
+        for metric, (value, baseline) in sorted(validation.measures.items())
+    ]
+    card = make_card(
+        name="als",
+        version=version,
+        code_version=CODE_VERSION,
+        as_of=as_of,
+        data_from=data_from,
+        data_to=data_to,
+        data_fingerprint=data,
+        params=asdict(params),
+        metrics=metrics,
+        baseline=f"most popular products of the last {params.recent_days} days",
+        served=validation.gate.served,
+        gate_reason=validation.gate.reason,
+        counts={
+            "rows": window.num_rows,
+            "persons": len(matrix.person_ids),
+            "products": len(matrix.product_ids),
+            "persons_served_by_model": int(by_model.sum()),
+        },
+    )
+    return RecommendationRun(
+        recommendations=_recommendations_table(rows, version),
+        similar_products=_similar_table(matrix, similar_products(model, params.similar_n), version),
+        metrics=metrics,
+        card=card,
+        gate=validation.gate,
+        user_factors=model.user_factors,
+        item_factors=model.item_factors,
+        person_ids=matrix.person_ids,
+        product_ids=matrix.product_ids,
+    )
+
+
+Row = tuple[str, int, str, float, str, bool]
+
+
+def _excluded(matrix: InteractionMatrix, pairs: pa.Table) -> Any:
+    """Csr (n_persons, n_products), set where a product was seen in the window or ever bought."""
+    persons = pc.index_in(pairs["person_id"], pa.array(matrix.person_ids, pa.string()))
+    products = pc.index_in(pairs["product_id"], pa.array(matrix.product_ids, pa.string()))
+    known = pc.and_(pc.is_valid(persons), pc.is_valid(products))
+    rows = persons.filter(known).to_numpy()
+    columns = products.filter(known).to_numpy()
+    shape = matrix.weights.shape
+    bought = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+    return (bought + (matrix.weights != 0)).tocsr()
+
+
+def _model_rows(
+    matrix: InteractionMatrix, model: AlsModel, weights: Any, lists: TopN, served: Any
+) -> Iterator[Row]:
+    trusted = confidence(weights, model.params.alpha)
+    factors = model.item_factors.astype(np.float64)
+    gram = factors.T @ factors
+    starts = np.searchsorted(lists.rows, np.arange(len(served) + 1))
+    ids = matrix.product_ids
+    for i, row in enumerate(served):
+        part = slice(starts[i], starts[i + 1])
+        items = lists.items[part]
+        if not len(items):
+            continue
+        cells = slice(trusted.indptr[row], trusted.indptr[row + 1])
+        past = trusted.indices[cells]
+        shares = explain(model, past, trusted.data[cells], gram, items)
+        reasons = because(shares, [ids[j] for j in past], matrix.strongest[cells].tolist())
+        person = matrix.person_ids[row]
+        ranks, scores = lists.ranks[part].tolist(), lists.scores[part].tolist()
+        found = zip(ranks, items.tolist(), scores, reasons, strict=True)
+        for rank, item, score, reason in found:
+            yield person, rank, ids[item], score, reason, False
+
+
+def _popular_rows(
+    matrix: InteractionMatrix,
+    ranking: PopularityRanking,
+    excluded: Any,
+    persons: Any,
+    params: RecommendationParams,
+) -> Iterator[Row]:
+    column_of = {product: j for j, product in enumerate(matrix.product_ids)}
+    columns = [column_of[product] for product in ranking.product_ids]
+    reasons = [popular(int(days)) for days in ranking.days]
+    scores = [float(score) for score in ranking.scores]
+    for row in persons:
+        left_out = set(excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]].tolist())
+        rank = 0
+        for place, column in enumerate(columns):
+            if rank == params.top_n:
+                break
+            if column in left_out:
+                continue
+            rank += 1
+            product = ranking.product_ids[place]
+            yield matrix.person_ids[row], rank, product, scores[place], reasons[place], True
+
+
+def _recommendations_table(rows: list[Row], version: str) -> pa.Table:
+    rows.sort(key=lambda row: (row[0], row[1]))
+    columns = list(zip(*rows, strict=True)) or [()] * 6
+    arrays = [
+        pa.array(column, type=field.type)
+        for column, field in zip(columns, RECOMMENDATIONS_SCHEMA, strict=False)
+    ]
+    arrays.append(pa.array([version] * len(rows), pa.string()))
+    return pa.Table.from_arrays(arrays, schema=RECOMMENDATIONS_SCHEMA)
+
+
+def _similar_table(matrix: InteractionMatrix, lists: TopN, version: str) -> pa.Table:
+    ids = np.array(matrix.product_ids, dtype=object)
+    return pa.Table.from_arrays(
+        [
+            pa.array(ids[lists.rows], pa.string()),
+            pa.array(lists.ranks.astype(np.int32), pa.int32()),
+            pa.array(ids[lists.items], pa.string()),
+            pa.array(lists.scores, pa.float64()),
+            pa.array([version] * len(lists.rows), pa.string()),
+        ],
+        schema=SIMILAR_PRODUCTS_SCHEMA,
+    )
