@@ -30,9 +30,9 @@
     changes as (
 
         select * from states
+        window evidence as (partition by visitor_id order by event_ts, event_key)
         qualify row_number() over evidence = 1
             or user_id is distinct from lag(user_id) over evidence
-        window evidence as (partition by visitor_id order by event_ts, event_key)
 
     ),
 
@@ -49,9 +49,9 @@
     joined as (
 
         select * from lasting
+        window evidence as (partition by visitor_id order by event_ts)
         qualify row_number() over evidence = 1
             or user_id is distinct from lag(user_id) over evidence
-        window evidence as (partition by visitor_id order by event_ts)
 
     ),
 

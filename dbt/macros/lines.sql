@@ -36,13 +36,18 @@
         from (
             select
                 event_key,
-                cast(properties -> '$.products' as json[]) as lines,
+                -- Inside a case: a filter may run after the cast that it should guard.
+                cast(
+                    case
+                        when json_type(properties, '$.products') = 'ARRAY'
+                            then properties -> '$.products'
+                    end as json[]
+                ) as lines,
             from {{ events }}
             where properties like '%"products"%'
-                and json_type(properties, '$.products') = 'ARRAY'
-                and json_array_length(properties, '$.products') > 0
         ) as arrays
-        where len(list_filter(lines, lambda line: json_type(line) <> 'OBJECT')) = 0
+        where len(lines) > 0
+            and len(list_filter(lines, lambda line: json_type(line) <> 'OBJECT')) = 0
     ) as array_lines on events.event_key = array_lines.event_key
     where array_lines.line is not null
         or events.product_id is not null

@@ -6,6 +6,7 @@
     )
 }}
 
+-- depends_on: {{ ref('int_touched_entries') }}
 with recursive
 
 funnels as (
@@ -184,7 +185,7 @@ gathered as (
         attempts.unit_id,
         attempts.attempt_key,
         1 + coalesce(sum(served.served_count), 0) as reached,
-        [any_value(attempts.entered_at)] as step_at,
+        cast(null as timestamp []) as step_at,
     from attempts
     left join served
         on attempts.funnel = served.funnel

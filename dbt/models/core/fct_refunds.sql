@@ -38,7 +38,7 @@ final as (
         refund_events.category,
         refund_events.is_bot,
         cast(
-            abs(coalesce(refund_events.reporting_revenue, line_sums.line_revenue, 0)) as decimal(18, 4)
+            abs(coalesce(refund_events.reporting_revenue, line_sums.line_revenue)) as decimal(18, 4)
         ) as amount,
         refund_events.event_ts as refunded_at,
     from refund_events

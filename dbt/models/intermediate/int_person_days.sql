@@ -7,6 +7,8 @@
     )
 }}
 
+-- The persons of the stored days go into their outbox first.
+-- depends_on: {{ ref('int_displaced_persons') }}
 -- What each visitor did on a report date, by the person it counts for. Everything about persons adds up from here.
 with
 

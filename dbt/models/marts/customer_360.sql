@@ -22,7 +22,10 @@ buyers as (
 
     select
         totals.person_id,
-        cast(greatest(as_of.as_of_date - totals.last_order_date, 0) as bigint) as recency_days,
+        case
+            when as_of.as_of_date is not null
+                then cast(greatest(as_of.as_of_date - totals.last_order_date, 0) as bigint)
+        end as recency_days,
         totals.order_count,
         totals.gross_revenue - totals.refunds as monetary,
     from totals

@@ -6,6 +6,7 @@
     )
 }}
 
+-- depends_on: {{ ref('int_touched_partitions') }}
 with
 
 files as (

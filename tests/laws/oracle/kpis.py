@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.laws.oracle.lines import product_lines
 from tests.laws.oracle.events import Row
 
 NOT_SET = "(not set)"
@@ -173,7 +174,7 @@ def kpi_daily(facts: Facts, as_of: date | None) -> list[Row]:
     first, last = min(days), max([*days, as_of] if as_of else days)
     cells = tally(
         facts,
-        lambda event: {"": max(1, len(event["lines"]))},
+        lambda event: {"": max(1, len(product_lines(event)))},
         lambda session: {""},
         lambda order: {"": whole_order(order)},
         lambda refund: "",
@@ -223,9 +224,10 @@ def value_of(text: str | None) -> str:
 
 def line_categories(event: Row) -> dict[str, int]:
     """Category -> lines of the event; an event without lines has one in its own category."""
-    if not event["lines"]:
+    lines = product_lines(event)
+    if not lines:
         return {value_of(event["category"]): 1}
-    return Counter(value_of(line["category"]) for line in event["lines"])
+    return Counter(value_of(line["category"]) for line in lines)
 
 
 def category_parts(order: Row, items: list[Row]) -> dict[str, OrderPart]:
@@ -263,14 +265,14 @@ def kpi_daily_by_dimension(facts: Facts, order_items: list[Row]) -> list[Row]:
     for column in ("device_type", "country", "source"):
         by_dimension[column] = tally(
             facts,
-            lambda event, c=column: {value_of(event[c]): max(1, len(event["lines"]))},
+            lambda event, c=column: {value_of(event[c]): max(1, len(product_lines(event)))},
             lambda session, c=column: {value_of(session[c])},
             lambda order, c=column: {value_of(order[c]): whole_order(order)},
             lambda refund, c=column: value_of(event_of[refund["event_key"]][c]),
         )
     by_dimension["channel"] = tally(
         facts,
-        lambda event: {value_of(event["channel"]): max(1, len(event["lines"]))},
+        lambda event: {value_of(event["channel"]): max(1, len(product_lines(event)))},
         lambda session: {session["channel"]},
         lambda order: {value_of(order["channel"]): whole_order(order)},
         lambda refund: NOT_SET,

@@ -111,14 +111,19 @@ def lines_of(event: Row) -> list[Row]:
     return lines
 
 
+def product_lines(event: Row) -> list[Row]:
+    """The event's lines that are interactions with a product: its role is one, the line names it."""
+    if event["role"] not in INTERACTION_ROLES:
+        return []
+    return [line for line in event["lines"] if line["product_id"] is not None]
+
+
 def interactions(winners: list[Row]) -> list[Row]:
     """`core.fct_product_interactions`."""
     return [
         pick({**event, **line, "interaction": event["role"]}, INTERACTION_COLUMNS)
         for event in winners
-        if event["role"] in INTERACTION_ROLES
-        for line in event["lines"]
-        if line["product_id"] is not None
+        for line in product_lines(event)
     ]
 
 

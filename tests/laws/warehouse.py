@@ -1,0 +1,196 @@
+"""A warehouse in memory that follows a history's plan, run by run, model by model.
+
+Belongs here: loading the inputs of a run, killing it between two models, reading the tables back,
+and telling the first difference to the oracle. Not here: what the tables should hold.
+"""
+
+import math
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from tests.laws.compiled import Model, compiled_models, statements
+from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
+from tests.laws.log_rows import LOG_COLUMNS
+
+Row = dict[str, Any]
+
+_DECIMALS = {"price", "quantity", "revenue"}
+_TYPES = {
+    "event_ts": "TIMESTAMP", "sent_ts": "TIMESTAMP", "arrival_date": "DATE", "is_bot": "BOOLEAN",
+    "contract_version": "INTEGER", "source_line": "BIGINT",
+} | dict.fromkeys(_DECIMALS, "DECIMAL(18,4)")  # fmt: skip
+_ARROW = {
+    "TIMESTAMP": pa.timestamp("us"), "DATE": pa.date32(), "BOOLEAN": pa.bool_(),
+    "INTEGER": pa.int32(), "BIGINT": pa.int64(), "DECIMAL(18,4)": pa.decimal128(18, 4),
+    "VARCHAR": pa.string(),
+}  # fmt: skip
+_ML_TABLES = {
+    "recommendations": "partition_date date, person_id varchar, rank integer, product_id varchar,"
+    " score double, reason varchar, is_baseline boolean, model_version varchar",
+    "similar_products": "partition_date date, product_id varchar, rank integer,"
+    " similar_product_id varchar, score double, model_version varchar",
+    "anomaly_scores": "partition_date date, entity_type varchar, entity_id varchar,"
+    " event_key varchar, date date, score double, p_value double, is_anomaly boolean,"
+    " explanation varchar, evidence_event_keys varchar[], model_version varchar",
+    "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
+    " baseline_value double, data_from date, data_to date, model_version varchar",
+}
+EVENTS_SCHEMA = pa.schema([(name, _ARROW[_TYPES.get(name, "VARCHAR")]) for name in LOG_COLUMNS])
+
+
+class Warehouse:
+    """The warehouse of one history."""
+
+    def __init__(self, timezone: str = "UTC", currency: str = "EUR") -> None:
+        self.con = duckdb.connect(config={"threads": 1})
+        self.models = compiled_models()
+        events = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in LOG_COLUMNS)
+        self.con.execute(f"""
+            create schema state; create schema inputs; create schema seeds;
+            create table state.work_set (arrival_date date);
+            create table inputs.events ({events});
+            create table inputs.log_days (arrival_date date, is_closed boolean);
+            create table inputs.log_files (arrival_date date, source varchar, source_file varchar,
+                read bigint, logged bigint, quarantined bigint, withheld bigint);
+            create table inputs.event_types (event_name varchar, is_sessionable boolean, role varchar);
+            create table inputs.sources (source varchar, order_grain varchar);
+            create table inputs.settings as
+                select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency;
+            create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
+                window_s bigint, step integer, step_name varchar, event_name varchar);
+            create table seeds.referrer_hosts (host varchar, kind varchar);
+        """)
+        for table, columns in _ML_TABLES.items():
+            self.con.execute(f"create table inputs.{table} ({columns})")
+        self._insert(
+            "event_types", [(n, t["is_sessionable"], t["role"]) for n, t in REGISTRY.items()]
+        )
+        self._insert("sources", [(name, source["order_grain"]) for name, source in SOURCES.items()])
+        self._insert("funnels", [
+            (f["funnel"], f["mode"], f["unit"], f["window_s"], number, name, event)
+            for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)
+        ])  # fmt: skip
+        self.con.executemany(
+            "insert into seeds.referrer_hosts values (?, ?)", list(REFERRER_HOSTS.items())
+        )
+        for schema in {model.relation.split(".")[0] for model in self.models}:
+            self.con.execute(f"create schema if not exists {schema}")
+        for model in self.models:
+            if model.materialized != "per_run":
+                columns = ", ".join(f"{name} {kind}" for name, kind in model.columns)
+                self.con.execute(f"create table {model.relation} ({columns})")
+
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        marks = ", ".join("?" for _ in rows[0])
+        self.con.executemany(f"insert into inputs.{table} values ({marks})", rows)
+
+    def add_rows(self, rows: list[Row]) -> None:
+        """Seal rows into the log."""
+        if rows:
+            arrow = pa.Table.from_pylist(rows, schema=EVENTS_SCHEMA)
+            self.con.register("new_rows", arrow)
+            self.con.execute("insert into inputs.events select * from new_rows")
+            self.con.execute(
+                "insert into inputs.log_files select arrival_date, source, source_file,"
+                " count(*), count(*), 0, 0 from new_rows group by all"
+            )
+            self.con.unregister("new_rows")
+
+    def set_days(self, closed: dict[date, bool]) -> None:
+        """Say which arrival dates have a seal, and which of them are closed."""
+        self.con.execute("delete from inputs.log_days")
+        if closed:
+            self._insert("log_days", list(closed.items()))
+
+    def run(self, days: list[date], kill_after: float | None = None) -> None:
+        """Materialise arrival dates, or a share of the models of it."""
+        if days:
+            self.con.executemany(
+                "insert into state.work_set values (?)", [(day,) for day in sorted(set(days))]
+            )
+        kill_at = None if kill_after is None else int(kill_after * len(self.models))
+        for number, model in enumerate(self.models):
+            if number == kill_at:
+                return
+            self.run_model(model)
+        self.strike_off()
+
+    def run_model(self, model: Model) -> None:
+        """One model, one transaction."""
+        self.con.execute("begin")
+        for statement in statements(model):
+            self.con.execute(statement)
+        self.con.execute("commit")
+
+    def strike_off(self) -> None:
+        """The run is done: its dates and its outboxes are no longer owed."""
+        self.con.execute("begin")
+        self.con.execute("delete from state.work_set")
+        for model in self.models:
+            if model.materialized == "accumulate":
+                self.con.execute(f"delete from {model.relation}")
+        self.con.execute("commit")
+
+    def rows(self, table: str) -> list[Row]:
+        """A table's rows as dicts."""
+        relation = next(m.relation for m in self.models if m.name == table)
+        found = self.con.execute(f"select * from {relation}")
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+
+
+def follow(history: History, number: int, warehouse: Warehouse) -> None:
+    """Do run `number` of a history's plan."""
+    run = history.plan[number]
+    for _, rows in history.new_seals(number):
+        warehouse.add_rows(list(rows))
+    closed = history.closed_at(number)
+    warehouse.set_days({day: day in closed for day in run.visible})
+    warehouse.run(list(run.days), run.kill_after)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return round(float(value), 6)
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f"{value:.9g}")
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item) for item in value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bool) or value is None:
+        return value
+    return float(value) if isinstance(value, int) else value
+
+
+def first_difference(table: str, expected: list[Row], found: list[Row]) -> str | None:
+    """The first rows in which two tables differ, on the columns that are expected; None if equal."""
+    if not expected:
+        return f"{table}: expected no rows, found {found[:2]}" if found else None
+    columns = sorted(expected[0])
+    missing = [column for column in columns if found and column not in found[0]]
+    if missing:
+        return f"{table}: no column {missing}"
+    ours = sorted([tuple(_plain(row[c]) for c in columns) for row in expected], key=repr)
+    theirs = sorted([tuple(_plain(row[c]) for c in columns) for row in found], key=repr)
+    if ours == theirs:
+        return None
+    only_ours = [dict(zip(columns, row, strict=True)) for row in ours if row not in theirs]
+    only_theirs = [dict(zip(columns, row, strict=True)) for row in theirs if row not in ours]
+    for one in only_ours[:1]:
+        near = min(
+            only_theirs, key=lambda row: sum(row[c] != one[c] for c in columns), default=None
+        )
+        if near is not None:
+            wrong = {c: (one[c], near[c]) for c in columns if one[c] != near[c]}
+            return (
+                f"{table}: {len(only_ours)} expected rows missing, {len(only_theirs)} unexpected; "
+                f"first: expected, found = {wrong} in {one}"
+            )
+    return f"{table}: missing {only_ours[:2]}, unexpected {only_theirs[:2]} (rows {len(ours)}/{len(theirs)})"
