@@ -87,7 +87,7 @@ class Scene:
     counter: int = 0
 
     def __post_init__(self) -> None:
-        """Choose one to four devices, one to eight users; two ids of different kinds may share a text."""
+        """Choose devices (1 to 4) and users (1 to 8); ids of different kinds may share a text."""
         name = self.prefix
         devices: list[Row] = [
             {"anonymous_id": f"{name}x1"},

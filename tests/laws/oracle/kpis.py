@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.laws.oracle.lines import product_lines
 from tests.laws.oracle.events import Row
+from tests.laws.oracle.lines import product_lines
 
 NOT_SET = "(not set)"
 COUNTED_ROLES = {
@@ -126,7 +126,7 @@ def tally(
 
     Args:
         facts: rows of no bots.
-        event_values: value -> impressions that the event counts there if it is one.
+        event_values: value -> impressions that the event adds there if it is one.
         session_values: values of a session.
         order_parts: value -> what the order adds there.
         refund_value: value of a refund.
@@ -223,7 +223,7 @@ def value_of(text: str | None) -> str:
 
 
 def line_categories(event: Row) -> dict[str, int]:
-    """Category -> lines of the event; an event without lines has one in its own category."""
+    """Category -> interactions of the event; one in its own category where it has none."""
     lines = product_lines(event)
     if not lines:
         return {value_of(event["category"]): 1}

@@ -112,7 +112,7 @@ def lines_of(event: Row) -> list[Row]:
 
 
 def product_lines(event: Row) -> list[Row]:
-    """The event's lines that are interactions with a product: its role is one, the line names it."""
+    """Lines that stand in `fct_product_interactions`: the role is one, the line names a product."""
     if event["role"] not in INTERACTION_ROLES:
         return []
     return [line for line in event["lines"] if line["product_id"] is not None]

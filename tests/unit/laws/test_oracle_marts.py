@@ -93,9 +93,10 @@ def test_impressions_count_lines_and_clicks_once_for_each_impression_id(tables):
         log_row("t", "promotion_viewed", NOON, anonymous_id="a"),
         *clicks,
     )
-    # 3 lines + 1 event without lines; x, y and two without an id.
+    # The lines p and q (the third names no product), and 1 for the event that names none;
+    # clicks x, y and two without an id.
     row = day_of(built, TODAY)
-    assert (row["impressions"], row["clicks"], row["ctr"]) == (4, 4, 1.0)
+    assert (row["impressions"], row["clicks"], row["ctr"]) == (3, 4, 4 / 3)
 
 
 def test_a_second_order_on_one_date_is_a_repeat(tables):
@@ -147,6 +148,29 @@ def test_categories_count_an_event_once_and_split_orders_by_their_items(tables):
     bags = cell(built, "category", "bags")
     assert (bags["sessions"], bags["converting_sessions"], bags["orders"]) == (2, 1, 0)
     assert (bags["visitors"], bags["converting_visitors"]) == (2, 0)
+
+
+def test_a_line_counts_in_its_category_only_if_the_event_interacts_with_a_product(tables):
+    lines = [{"product_id": "p", "category": "hats"}, {"category": "bags"}]
+    columns = {
+        "anonymous_id": "a",
+        "category": "own",
+        "properties": json.dumps({"products": lines}),
+    }
+    # checkout has no interactions at all, so its own category; the added line without product
+    # is none, so bags has nothing.
+    built = tables(
+        log_row("1", "product_added", NOON, **columns),
+        log_row("2", "checkout_started", NOON, **columns),
+        log_row("3", "product_viewed", NOON, anonymous_id="a", category="own", price=Decimal(1)),
+    )
+    assert cell(built, "category", "hats")["cart_adds"] == 1
+    own = cell(built, "category", "own")
+    assert (own["cart_adds"], own["checkouts"], own["product_views"]) == (0, 1, 1)
+    categories = {
+        r["value"] for r in built["kpi_daily_by_dimension"] if r["dimension"] == "category"
+    }
+    assert categories == {"hats", "own"}
 
 
 def test_channel_of_events_and_orders_is_their_sessions(tables):
