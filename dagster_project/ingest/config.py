@@ -1,0 +1,372 @@
+"""`footfall.yml`: its models, and errors that name the line and the key.
+
+What a setting is called, its type, default and bounds belong here. The file's syntax is
+`config_lines.py`, the file that `footfall init` writes is `config_default.py`, and what a mapping
+does to a row is `mapping.py`.
+"""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import duckdb
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from dagster_project.ingest.config_default import default_settings_text
+from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
+from dagster_project.ingest.mapping_sql import check_expression
+
+__all__ = [
+    "CustomEvent", "FieldMapping", "FunnelSettings", "FunnelStep", "GeneralSettings", "ReadLimits",
+    "Settings", "SourceSettings", "default_settings_text", "load_settings", "parse_settings",
+]  # fmt: skip
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+TIME_FIELDS = ("event_ts", "sent_ts")
+# The fields that a mapping can fill besides `properties`, in the order of the candidates table.
+MAPPED_FIELDS = (
+    "event_id", "event_name", "event_ts", "sent_ts", "user_id", "anonymous_id", "device_id",
+    "source_session_id", "product_id", "category", "brand", "price", "quantity", "currency",
+    "order_id", "revenue", "coupon", "impression_id", "page_url", "page_path", "referrer",
+    "utm_source", "utm_medium", "utm_campaign", "device_type", "os", "browser", "app", "country",
+    "region", "city", "ip", "user_agent", "locale", "is_bot", "consent",
+)  # fmt: skip
+
+# DEFINITIONS 26; white space and the empty text are none either, always.
+JUNK_IDENTIFIERS = (
+    "null", "none", "nan", "undefined", "0", "-1", "test", "anonymous", "unknown",
+)  # fmt: skip
+
+Format = Literal["canonical", "csv", "tsv", "jsonl", "parquet"]
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+_MAX_WINDOW_S = 366 * 86_400
+
+
+def _problem(text: str, key: str = "") -> PydanticCustomError:
+    return PydanticCustomError("footfall", "{problem}", {"problem": text, "key": key})
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+        # The zones of the times are worked out by DuckDB, whose list is its own.
+        duckdb.execute("select timezone(?, timestamp '2000-01-01')", [name]).fetchall()
+    except (ZoneInfoNotFoundError, ValueError, OSError, duckdb.Error):
+        raise _problem(
+            f"{name!r} is no time zone; give an IANA name such as Europe/Berlin"
+        ) from None
+    return name
+
+
+def _window_seconds(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d{1,6})\s*(second|minute|hour|day|week)s?", value.strip())
+    if not match:
+        raise _problem(f"{value!r} is no length of time such as '30 minutes' or '7 days'")
+    return int(match[1]) * _PERIODS[match[2]]
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Name = Annotated[str, Field(pattern=NAME)]
+IdSpace = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ReadLimits(_Strict):
+    """What a reader takes before it refuses a row or a file.
+
+    Attributes:
+        max_line_bytes: longest row.
+        max_file_bytes: largest file, decompressed.
+        max_json_depth: deepest nesting of a JSON row.
+        max_columns: widest table.
+    """
+
+    max_line_bytes: int = Field(10 * 1024**2, ge=1024, le=1024**3)
+    max_file_bytes: int = Field(8 * 1024**3, ge=1)
+    max_json_depth: int = Field(64, ge=1, le=500)
+    max_columns: int = Field(2000, ge=1, le=100_000)
+
+
+class GeneralSettings(ReadLimits):
+    """The block `settings:`; times in the unit that the name ends in, shares from 0 to 1."""
+
+    start: date | None = None
+    reporting_timezone: Zone = "UTC"
+    reporting_currency: Currency = "EUR"
+    quarantine_share: float = Field(0.05, ge=0, le=1)
+    grace_hours: int = Field(2, ge=0, le=240)
+    schedule_hour: int = Field(3, ge=0, le=23)
+    lock_wait_s: int = Field(600, ge=0, le=86_400)
+    quarantine_days: int = Field(90, ge=1, le=3650)
+    max_future_hours: int = Field(24, ge=0, le=8760)
+    earliest_event_date: date = date(2000, 1, 1)
+    junk_identifiers: list[str] = Field(list(JUNK_IDENTIFIERS))
+    training_window_days: int = Field(180, ge=1, le=3650)
+    exclude_bought: bool = True
+
+    @property
+    def limits(self) -> ReadLimits:
+        """The reader's share of these settings."""
+        return self
+
+
+class FieldMapping(_Strict):
+    """Where the value of one field comes from: exactly one of `column`, `value`, `sql`.
+
+    Attributes:
+        column: a column's name; for jsonl a top-level key, or a path that starts with `$.`.
+        values: replacements by exact text; a value that is not listed stays as it is.
+        unit: the unit of an epoch number. format: a strptime format. timezone: of naive times.
+        value: a constant. sql: one expression of DuckDB over the row's columns, all text.
+    """
+
+    column: str | None = Field(None, min_length=1)
+    values: dict[str, str] | None = None
+    unit: Literal["s", "ms", "us", "ns"] | None = None
+    format: str | None = Field(None, min_length=1)
+    timezone: Zone | None = None
+    value: str | None = None
+    sql: str | None = None
+
+    @property
+    def sql_columns(self) -> tuple[str, ...]:
+        """The columns that `sql` names, sorted."""
+        return check_expression(self.sql) if self.sql is not None else ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the value depends on."""
+        return (self.column,) if self.column is not None else self.sql_columns
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "FieldMapping":
+        given = [key for key in ("column", "value", "sql") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise _problem("give exactly one of column, value, sql")
+        if self.values is not None and self.column is None:
+            raise _problem("goes with column alone", "values")
+        if self.unit is not None and self.format is not None:
+            raise _problem("goes without unit: a number has no format", "format")
+        if self.sql is not None:
+            try:
+                check_expression(self.sql)
+            except ValueError as error:
+                raise _problem(str(error), "sql") from None
+        if self.format is not None:
+            try:
+                duckdb.execute("select try_strptime('', ?)", [self.format]).fetchall()
+            except duckdb.Error:
+                raise _problem(f"{self.format!r} is no strptime format", "format") from None
+        return self
+
+
+def _column_shorthand(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+Mapped = Annotated[FieldMapping, BeforeValidator(_column_shorthand)]
+
+
+class SourceSettings(_Strict):
+    """One feed: its format, its mapping, and what its rows mean.
+
+    Attributes:
+        id_space: the space of anonymous and device ids; the source's name unless set.
+        user_id_space: the space of user ids; `users` unless set.
+        consent: the consent of a row that states none. currency: the same for currency.
+        timezone: of naive times, unless the mapping of the field names one.
+    """
+
+    format: Format
+    mapping: dict[str, Mapped] | None = None
+    properties: list[str] | None = None
+    identical_rows: Literal["one", "keep"] = "one"
+    order_grain: Literal["order", "line"] = "order"
+    sessions: Literal["gap", "source"] = "gap"
+    currency: Currency | None = None
+    id_space: IdSpace | None = None
+    user_id_space: IdSpace = "users"
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    consent: str | None = None
+    timezone: Zone = "UTC"
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """Columns that the mapping names, sorted; a table without one of them is refused."""
+        named = {column for field in (self.mapping or {}).values() for column in field.columns}
+        named.update(name for name in self.properties or () if name != "*")
+        return tuple(sorted(named))
+
+    @property
+    def separator(self) -> str:
+        """The character between the fields of a csv or tsv file."""
+        return self.delimiter or ("\t" if self.format == "tsv" else ",")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_properties(cls, data: Any) -> Any:
+        # In the file, `properties` stands inside the mapping beside the fields.
+        if isinstance(data, dict):
+            if "properties" in data:
+                raise _problem("stands inside mapping", "properties")
+            mapping = data.get("mapping")
+            if isinstance(mapping, dict) and "properties" in mapping:
+                rest = {key: value for key, value in mapping.items() if key != "properties"}
+                given = mapping["properties"]
+                if not (isinstance(given, list) and all(isinstance(v, str) and v for v in given)):
+                    raise _problem("is no list of columns", "mapping.properties")
+                return {**data, "mapping": rest, "properties": given}
+        return data
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "SourceSettings":
+        if self.sessions == "source":
+            raise _problem("'source' is not supported yet; leave it out or say gap", "sessions")
+        if self.delimiter is not None and (
+            self.format not in ("csv", "tsv") or self.delimiter in '"\r\n\x00'
+        ):
+            raise _problem(
+                "is one character of a csv or tsv file, no quote or line end", "delimiter"
+            )
+        if self.encoding != "utf-8" and self.format == "parquet":
+            raise _problem("parquet holds its own encoding; leave it out", "encoding")
+        if self.format == "canonical":
+            if self.mapping is not None or self.properties is not None:
+                raise _problem("the canonical format has none; use format: jsonl", "mapping")
+            return self
+        if self.mapping is None:
+            raise _problem(f"is missing; a {self.format} source needs one", "mapping")
+        self._check_mapping(self.mapping)
+        return self
+
+    def _check_mapping(self, mapping: dict[str, FieldMapping]) -> None:
+        for name, field in mapping.items():
+            if name not in MAPPED_FIELDS:
+                raise _problem(f"no field of an event; put it into properties. The fields: "
+                               f"{', '.join(MAPPED_FIELDS)}", f"mapping.{name}")  # fmt: skip
+            if name not in TIME_FIELDS:
+                for key in ("unit", "format", "timezone"):
+                    if getattr(field, key) is not None:
+                        raise _problem("is for event_ts and sent_ts alone", f"mapping.{name}.{key}")
+            elif field.value is not None:
+                raise _problem("a time cannot be a constant", f"mapping.{name}.value")
+        for name in ("event_name", "event_ts"):
+            if name not in mapping:
+                raise _problem(f"{name} is missing", "mapping")
+
+
+class CustomEvent(_Strict):
+    """An event type of one's own: does it make a session, and which role has it in the marts."""
+
+    sessionable: bool
+    role: Name | None = None
+
+
+class FunnelStep(_Strict):
+    event: Name
+    name: str = Field(min_length=1, max_length=100)
+
+
+def _step_shorthand(value: object) -> object:
+    if isinstance(value, str):
+        return {"event": value, "name": value}
+    if isinstance(value, dict) and "name" not in value and "event" in value:
+        return {**value, "name": value["event"]}
+    return value
+
+
+class FunnelSettings(_Strict):
+    """A funnel; `window` (from step 1, inclusive) is text such as `7 days`, or seconds."""
+
+    mode: Literal["ordered", "strict", "any"] = "ordered"
+    unit: Literal["person", "visitor", "session"] = "person"
+    window: Annotated[int, BeforeValidator(_window_seconds), Field(ge=1, le=_MAX_WINDOW_S)] = (
+        7 * 86_400
+    )
+    steps: list[Annotated[FunnelStep, BeforeValidator(_step_shorthand)]] = Field(
+        min_length=2, max_length=12
+    )
+
+    @property
+    def window_s(self) -> int:
+        return self.window
+
+
+class Settings(_Strict):
+    """The whole of `footfall.yml`; the block `settings:` is the attribute `general`."""
+
+    sources: dict[Name, SourceSettings] = Field(default_factory=dict)
+    general: GeneralSettings = Field(default_factory=lambda: GeneralSettings(), alias="settings")
+    events: dict[Name, CustomEvent] = Field(default_factory=dict)
+    funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check `footfall.yml`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The settings, with defaults filled in.
+
+    Raises:
+        ConfigError: one line, `file:line: key.path: what is wrong`; the first fault in the file.
+    """
+    return _validate(read_yaml(path))
+
+
+def parse_settings(text: str, name: str = "footfall.yml") -> Settings:
+    """The same for text that is not in a file."""
+    return _validate(parse_yaml(text.encode("utf-8", errors="surrogatepass"), name))
+
+
+def _validate(document: LinedDocument) -> Settings:
+    value = document.value
+    if not isinstance(value, dict):
+        raise document.error((), "the file must be a mapping with the key sources")
+    # A block that is there but empty is a block left out.
+    blocks = {key: part for key, part in value.items() if part is not None}
+    try:
+        return Settings.model_validate(blocks)
+    except ValidationError as error:
+        faults = [(_path(fault), fault) for fault in error.errors(include_url=False)]
+    path, fault = min(faults, key=lambda item: (document.line_of(item[0]), item[0] == ()))
+    raise document.error(path, _message(fault))
+
+
+def _path(fault: ErrorDetails) -> KeyPath:
+    path: KeyPath = tuple(part for part in fault["loc"] if part != "[key]")
+    key = fault.get("ctx", {}).get("key", "")
+    return (*path, *key.split(".")) if key else path
+
+
+def _message(fault: ErrorDetails) -> str:
+    kind, context = fault["type"], fault.get("ctx", {})
+    shown = repr(fault["input"])
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    if kind == "footfall":
+        return str(context["problem"])
+    if kind == "extra_forbidden":
+        return "no such key; look at its spelling and place"
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        return f"{shown} is not one of {str(context['expected']).replace(' or ', ', ')}".replace(
+            "'", "").replace(shown.replace("'", ""), shown, 1)  # fmt: skip
+    if kind == "string_pattern_mismatch":
+        return f"{shown} does not have the form {context['pattern']}"
+    if kind == "string_type" and isinstance(fault["input"], int | float | date):
+        return f"{shown} is not text; put it in quotes"
+    return f"{shown}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"

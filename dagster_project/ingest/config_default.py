@@ -1,0 +1,59 @@
+"""The `footfall.yml` that `footfall init` writes. Only its text belongs here."""
+
+_TEXT = """\
+# footfall: what comes in, and the settings. Every key that is left out has the default shown here.
+
+sources:
+  # A source that already writes footfall's own events, one JSON object a line:
+  #   landing/shop/2026-01-31/anything.jsonl      (also .jsonl.gz, .jsonl.zst)
+  shop:
+    format: canonical
+
+  # A source of anything tabular: the mapping says which column is which field of an event.
+  # legacy_shop:
+  #   format: csv                          # canonical, csv, tsv, jsonl, parquet
+  #   mapping:
+  #     event_name: {column: event, values: {view: product_viewed, addtocart: product_added}}
+  #     event_ts: {column: timestamp, unit: ms}    # or format: "%d.%m.%Y %H:%M", timezone: Europe/Berlin
+  #     anonymous_id: visitorid
+  #     product_id: itemid
+  #     quantity: {sql: "abs(try_cast(qty as integer))"}
+  #     properties: ["*"]                  # every column not named above
+  #   identical_rows: one                  # keep: rows that are equal are events of their own
+  #   order_grain: order                   # line: a row is a line of an order
+  #   currency: EUR                        # of rows that state none
+  #   timezone: UTC                        # of times without a zone
+  #   encoding: utf-8                      # or latin-1
+  #   id_space: legacy_shop                # of anonymous and device ids
+  #   user_id_space: users                 # of user ids
+
+settings:
+  # start: 2026-01-01                      # first day; else the first day found
+  reporting_timezone: UTC
+  reporting_currency: EUR
+  quarantine_share: 0.05                   # a batch with a larger share refused is not sealed
+  grace_hours: 2                           # after midnight UTC, before a day is closed
+  schedule_hour: 3
+  lock_wait_s: 600
+  quarantine_days: 90
+  max_future_hours: 24                     # an event later than this after its arrival is refused
+  earliest_event_date: 2000-01-01
+  training_window_days: 180
+  exclude_bought: true                     # recommendations leave out what was bought
+
+# Event types of your own, beside those of the registry:
+# events:
+#   quiz_finished: {sessionable: true}
+
+# funnels:
+#   purchase:
+#     mode: ordered                        # ordered, strict, any
+#     unit: person                         # person, visitor, session
+#     window: 7 days
+#     steps: [product_viewed, product_added, checkout_started, order_completed]
+"""
+
+
+def default_settings_text() -> str:
+    """The commented settings of a new installation; `load_settings` reads them as they are."""
+    return _TEXT

@@ -1,0 +1,233 @@
+"""The SQL that a source's settings make of raw rows: candidates.
+
+Every format arrives as JSON objects (`readers.py`), so one statement serves all. Only SQL text is made
+here; running it is `mapping.py`.
+"""
+
+from dagster_project.ingest.config import (
+    MAPPED_FIELDS,
+    TIME_FIELDS,
+    FieldMapping,
+    SourceSettings,
+)
+from dagster_project.ingest.mapping_sql import quote_name, quote_text
+from dagster_project.ingest.mapping_times import time_sql
+
+# Top-level keys of a canonical event that are no property.
+_CANONICAL_KEYS = (*MAPPED_FIELDS, "properties")
+# An object is a value here; in any other field it is a mistake.
+_MAY_NEST = ("consent",)
+_SPACE = r"chr(32) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+
+
+def candidates_sql(source_name: str, source: SourceSettings, raw_rows: str) -> str:
+    """The statement that yields the columns of `candidates`.
+
+    Args:
+        source_name: the source. source: its settings.
+        raw_rows: the name of a relation in `readers.RAW_SCHEMA`.
+
+    Returns:
+        A `select` whose rows are those of `raw_rows`, one for one. Names that begin with `__ff_` are
+        its own, so that a column of the user's may have any other name.
+    """
+    mapping = _mapping(source)
+    values = list(dict.fromkeys(column for field in mapping.values() for column in field.columns))
+    at = {column: i + 1 for i, column in enumerate(values)}
+    expressions = {name: field for name, field in mapping.items() if field.sql is not None}
+    sql_columns = list(dict.fromkeys(c for field in expressions.values() for c in field.columns))
+    direct = [f.column for n, f in mapping.items() if f.column is not None and n not in _MAY_NEST]
+
+    fields = [f"{_field_sql(name, mapping.get(name), at, source)} as {name}"
+              for name in MAPPED_FIELDS]  # fmt: skip
+    times = [
+        f"{_parsed_sql(name, mapping.get(name), source)} as {name}_parsed" for name in TIME_FIELDS
+    ]
+    is_canonical = source.format == "canonical"
+    properties = _canonical_properties() if is_canonical else _mapped_properties(source, mapping)
+    return f"""
+with lines as (
+    select
+        source_file as __ff_file,
+        source_line as __ff_line,
+        raw as __ff_raw,
+        read_error as __ff_error,
+        case when read_error is null and json_valid(raw) then raw end as __ff_json,
+    from {raw_rows}
+),
+objects as (
+    select
+        *,
+        json_type(__ff_json) as __ff_kind,
+        json_extract_string(__ff_json, {_paths(values)}) as __ff_values,
+        json_type(__ff_json, {_paths(direct)}) as __ff_kinds,
+        case when json_type(__ff_json) = 'OBJECT'
+            then try(cast(__ff_json::json as map(varchar, json))) end as __ff_map,
+        {_known_count(is_canonical)} as __ff_known,
+    from lines
+),
+named as (
+    select
+        *,
+        {"".join(f"{_text(f'__ff_values[{at[c]}]')} as {quote_name(c)}, " for c in sql_columns)}
+    from objects
+),
+evaluated as (
+    select
+        * {_without(sql_columns)},
+        {"".join(f"{_try_sql(field)} as __ff_{name}, " for name, field in expressions.items())}
+        {properties},
+    from named
+),
+fields as (
+    select
+        {quote_text(source_name)} as source,
+        __ff_file as source_file,
+        __ff_line as source_line,
+        __ff_raw as raw,
+        {_read_error(is_canonical, expressions)} as read_error,
+        {", ".join(fields)},
+        __ff_properties as properties,
+    from evaluated
+)
+select *, {", ".join(times)} from fields
+"""
+
+
+def _mapping(source: SourceSettings) -> dict[str, FieldMapping]:
+    if source.mapping is not None:
+        return source.mapping
+    return {name: FieldMapping(column=name) for name in MAPPED_FIELDS}
+
+
+def _field_sql(
+    name: str, field: FieldMapping | None, at: dict[str, int], source: SourceSettings
+) -> str:
+    default = {"currency": source.currency, "consent": source.consent}.get(name)
+    if field is None:
+        text = "null::varchar"
+    elif field.value is not None:
+        text = _text(quote_text(field.value))
+    elif field.sql is not None:
+        text = _text(f"__ff_{name}[1]")
+    else:
+        text = _replaced(_text(f"__ff_values[{at[field.column or '']}]"), field.values or {})
+    return text if default is None else f"coalesce({text}, {quote_text(default)})"
+
+
+def _replaced(text: str, values: dict[str, str]) -> str:
+    if not values:
+        return text
+    whens = " ".join(f"when {quote_text(k)} then {quote_text(v)}" for k, v in values.items())
+    return f"case {text} {whens} else {text} end"
+
+
+def _parsed_sql(name: str, field: FieldMapping | None, source: SourceSettings) -> str:
+    if field is None:
+        return "null::timestamp"
+    return time_sql(name, field.timezone or source.timezone, field.unit, field.format)
+
+
+def _text(value: str) -> str:
+    """A value as candidates hold it: trimmed, the empty one null."""
+    return f"nullif(trim({value}, {_SPACE}), '')"
+
+
+def _try_sql(field: FieldMapping) -> str:
+    # A list, so that a null value and a failure can be told apart.
+    return f"try(list_value(cast(({field.sql}\n) as varchar)))"
+
+
+def _without(columns: list[str]) -> str:
+    return f"exclude ({', '.join(map(quote_name, columns))})" if columns else ""
+
+
+def _known_count(is_canonical: bool) -> str:
+    if not is_canonical:
+        return "null"
+    return f"list_count(json_type(__ff_json, {_paths(_CANONICAL_KEYS)}))"
+
+
+def _read_error(is_canonical: bool, expressions: dict[str, FieldMapping]) -> str:
+    whens = [
+        "__ff_error is not null then __ff_error",
+        "__ff_json is null then 'malformed_json'",
+        "__ff_kind <> 'OBJECT' then 'not_an_object'",
+        "__ff_map is null then 'duplicate_key'",
+        "list_has_any(__ff_kinds, ['OBJECT', 'ARRAY']) then 'not_a_scalar'",
+    ]
+    if is_canonical:
+        whens += [
+            "json_type(__ff_map['properties']) not in ('OBJECT', 'NULL') "
+            "then 'properties_not_an_object'",
+            "list_has_any(list_transform(__ff_extra, lambda e: e.key), "
+            "json_keys(__ff_map['properties'])) then 'property_given_twice'",
+        ]
+    # DuckDB's parser takes NaN and Infinity, which are no JSON to anything that reads the log.
+    outside_strings = r"""regexp_replace(__ff_properties, '"(\\.|[^"\\])*"', '', 'g')"""
+    whens.append(
+        "(contains(__ff_properties, 'NaN') or contains(__ff_properties, 'Infinity')) "
+        f"and regexp_matches({outside_strings}, 'NaN|Infinity') then 'malformed_json'"
+    )
+    whens += [f"__ff_{name} is null then 'mapping_failed'" for name in expressions]
+    return "case " + " ".join(f"when {when}" for when in whens) + " end"
+
+
+def _canonical_properties() -> str:
+    # Keys that are no field move into properties; the count tells cheaply whether there are any.
+    return f"""
+        case when cardinality(__ff_map) > __ff_known
+            then list_filter(map_entries(__ff_map), lambda e: e.key not in {_list(_CANONICAL_KEYS)})
+            else [] end as __ff_extra,
+        case when json_type(__ff_map['properties']) = 'OBJECT'
+            then __ff_map['properties']::varchar else '{{}}' end as __ff_given,
+        case when len(__ff_extra) = 0 then __ff_given
+            when __ff_given = '{{}}' then '{{' || {_members("__ff_extra")} || '}}'
+            else __ff_given[:-2] || ',' || {_members("__ff_extra")} || '}}' end as __ff_properties"""
+
+
+def _mapped_properties(source: SourceSettings, mapping: dict[str, FieldMapping]) -> str:
+    listed = [name for name in source.properties or () if name != "*"]
+    tests = [f"e.key in {_list(listed)}"] if listed else []
+    if "*" in (source.properties or ()):
+        # A path takes its whole top-level key, or a part that was meant for an id would stay in clear.
+        used = {column for field in mapping.values() for column in field.columns}
+        tests.append(f"e.key not in {_list(sorted({_top_key(column) for column in used}))}")
+    if not tests:
+        return "'{}' as __ff_properties"
+    test = " or ".join(tests)
+    if source.format != "jsonl":
+        test = f"({test}) and e.value::varchar not in ('\"\"', 'null')"
+    entries = f"list_filter(map_entries(__ff_map), lambda e: {test})"
+    return f"coalesce('{{' || {_members(entries)} || '}}', '{{}}') as __ff_properties"
+
+
+def _members(entries: str) -> str:
+    pair = "to_json(e.key)::varchar || ':' || e.value::varchar"
+    return f"array_to_string(list_transform({entries}, lambda e: {pair}), ',')"
+
+
+def _top_key(column: str) -> str:
+    if not column.startswith("$."):
+        return column
+    rest = column[2:]
+    if rest.startswith('"'):
+        return rest[1:].split('"', 1)[0]
+    return rest.replace("[", ".").split(".", 1)[0]
+
+
+def _paths(columns: tuple[str, ...] | list[str]) -> str:
+    """A list of JSON paths; a column that begins with `$.` is one already, others are keys."""
+    paths = [
+        column if column.startswith("$.") else "/" + column.replace("~", "~0").replace("/", "~1")
+        for column in columns
+    ]
+    return _array(paths)
+
+
+def _array(texts: list[str]) -> str:
+    return f"[{', '.join(map(quote_text, texts))}]::varchar[]" if texts else "['/']::varchar[]"
+
+
+def _list(texts: tuple[str, ...] | list[str]) -> str:
+    return f"({', '.join(map(quote_text, texts))})" if texts else "('')"

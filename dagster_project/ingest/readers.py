@@ -1,0 +1,99 @@
+"""Landed files to raw rows: one entry point for every format.
+
+Which reader a file gets, and which names are read at all, belongs here. The formats themselves are in
+`readers_lines.py`, `readers_csv.py` and `readers_parquet.py`, bytes in `readers_bytes.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from dagster_project.ingest.config import ReadLimits, SourceSettings
+from dagster_project.ingest.errors import RefusedFileError
+from dagster_project.ingest.readers_bytes import read_chunks
+from dagster_project.ingest.readers_csv import read_csv, read_csv_rows, read_header
+from dagster_project.ingest.readers_lines import RAW_SCHEMA, read_json_lines, split_lines
+from dagster_project.ingest.readers_parquet import open_parquet, read_parquet
+
+__all__ = ["RAW_SCHEMA", "file_ending", "read_file"]
+
+_KINDS = (".jsonl", ".csv", ".tsv", ".parquet")
+_PACKINGS = ("", ".gz", ".zst")
+_ENDING_OF_FORMAT = {
+    "canonical": ".jsonl",
+    "jsonl": ".jsonl",
+    "csv": ".csv",
+    "tsv": ".tsv",
+    "parquet": ".parquet",
+}
+
+
+def file_ending(name: str) -> str | None:
+    """The ending of a landed file such as `.csv.gz`, or null for a file that is none."""
+    return next(
+        (kind + pack for kind in _KINDS for pack in _PACKINGS if name.endswith(kind + pack)), None
+    )
+
+
+def read_file(
+    path: Path, rel_name: str, source_name: str, source: SourceSettings, limits: ReadLimits
+) -> Iterator[pa.RecordBatch]:
+    """Read a file's rows as they are, in bounded memory.
+
+    Args:
+        path: the file. rel_name: its name below `landing/`, as the log will know it.
+        source_name: the source, for messages. source: its settings.
+        limits: what is taken before a row or the file is refused.
+
+    Yields:
+        Batches of `RAW_SCHEMA`, none empty: source_file, source_line (physical line, or position of
+        the row in Parquet), raw (the line, or a JSON object of column to text), read_error (null,
+        or the code of why the row cannot be read).
+
+    Raises:
+        RefusedFileError: the file as a whole cannot be used; the text names the place.
+    """
+    ending = file_ending(path.name)
+    if ending is None or not ending.startswith(_ENDING_OF_FORMAT[source.format]):
+        raise RefusedFileError(
+            f"{rel_name}: its ending is not that of format {source.format}, which source "
+            f"{source_name} is declared with; rename the file or set sources.{source_name}.format"
+        )
+    chunks = read_chunks(path, rel_name, limits.max_file_bytes)
+    if source.format == "parquet":
+        if path.stat().st_size == 0:
+            return
+        with open_parquet(
+            path, chunks, rel_name, limits.max_file_bytes, limits.max_columns
+        ) as table:
+            require_columns(table.schema_arrow.names, rel_name, source_name, source)
+            yield from read_parquet(table, rel_name, limits.max_line_bytes)
+        return
+    blocks = split_lines(chunks, limits.max_line_bytes)
+    if source.format in ("canonical", "jsonl"):
+        yield from read_json_lines(blocks, rel_name, source.encoding, limits.max_json_depth)
+        return
+    rows = read_csv_rows(blocks, rel_name, source.encoding, source.separator, limits.max_line_bytes)
+    header = read_header(rows, rel_name, limits.max_columns)
+    if header is not None:
+        require_columns(header.fields, rel_name, source_name, source)
+        yield from read_csv(rows, header, rel_name)
+
+
+def require_columns(
+    names: Sequence[str], rel_name: str, source_name: str, source: SourceSettings
+) -> None:
+    """Refuse a table that lacks a column of the mapping.
+
+    Raises:
+        RefusedFileError: naming the first column that is missing.
+    """
+    present = set(names)
+    missing = [name for name in source.required_columns if name not in present]
+    if missing:
+        shown = ", ".join(name[:40] for name in list(names)[:12])
+        raise RefusedFileError(
+            f"{rel_name}:1: no column {missing[0]!r}, which sources.{source_name}.mapping names; "
+            f"the file has: {shown}"
+        )

@@ -1,0 +1,129 @@
+"""Parquet as raw rows: every value as text.
+
+Turning typed values into text that is the same on every machine belongs here.
+"""
+
+import datetime
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dagster_project.ingest.errors import RefusedFileError
+from dagster_project.ingest.readers_csv import check_columns, object_text
+from dagster_project.ingest.readers_lines import CUT_CHARS, raw_batch
+
+_BATCH_ROWS = 20_000
+
+
+@contextmanager
+def open_parquet(
+    path: Path, chunks: Iterable[bytes], rel_name: str, max_bytes: int, max_columns: int
+) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, unpacked to a temporary one first if it is compressed as a whole.
+
+    Raises:
+        RefusedFileError: it is no sound Parquet file, too large, or its columns have equal names.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        plain = path
+        if path.suffix != ".parquet":
+            plain = Path(folder) / "plain.parquet"
+            with plain.open("wb") as handle:
+                for chunk in chunks:
+                    handle.write(chunk)
+        try:
+            with pq.ParquetFile(plain) as file:
+                meta = file.metadata
+                size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+                if size > max_bytes:
+                    raise RefusedFileError(
+                        f"{rel_name}: {size:,} bytes decompressed are more than "
+                        f"settings.max_file_bytes ({max_bytes:,}); split the file"
+                    )
+                check_columns(list(file.schema_arrow.names), rel_name, 1, max_columns)
+                yield file
+        except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            raise RefusedFileError(
+                f"{rel_name}: not a sound Parquet file ({reason}); deliver it again, complete"
+            ) from None
+
+
+def read_parquet(
+    file: pq.ParquetFile, rel_name: str, max_line_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Turn the file's rows into raw rows; the number of a row is its 1-based position."""
+    names = list(file.schema_arrow.names)
+    number = 1
+    for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+        raws: list[str] = []
+        errors: list[str | None] = []
+        columns = [_texts(column) for column in batch.columns] or [[None] * batch.num_rows]
+        for row in zip(*columns, strict=True):
+            values = list(row)[: len(names)]
+            error = "binary_value" if any(value is BINARY for value in values) else None
+            texts = [None if value is BINARY else value for value in values]
+            raw = object_text(names, texts)
+            if len(raw) > max_line_bytes:
+                error, raw = "line_too_long", raw[:CUT_CHARS]
+            raws.append(raw)
+            errors.append(error)
+        numbers = range(number, number + len(raws))
+        number += len(raws)
+        if raws:
+            yield raw_batch(rel_name, numbers, pa.array(raws, pa.string()), errors)
+
+
+BINARY = "\x00binary"
+
+
+def _texts(column: pa.Array) -> list[str | None]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python's datetimes end at microseconds; so does the log.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return [_text(value) for value in column.to_pylist()]
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is None:
+            return value.isoformat(sep=" ")
+        return value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return BINARY
+    if isinstance(value, list | dict):
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    """A nested value in the types of JSON."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Decimal):
+        return str(value)
+    return _text(value)
