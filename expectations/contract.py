@@ -8,6 +8,7 @@ import pyarrow as pa
 from expectations.columns import CANDIDATE_COLUMNS, LOG_COLUMNS, MADE_BY_TREATMENT, SPLIT_COLUMNS
 from expectations.personal import (
     blank_emails_sql,
+    blanked_columns,
     contains_email_sql,
     may_hold_personal_data_sql,
     personal_event_properties,
@@ -15,6 +16,7 @@ from expectations.personal import (
 )
 from expectations.registry import IDENTIFIER_KINDS, Registry, load_registry
 from expectations.split import split_sql
+from expectations.suites import batch_suite, counts_suite, seals_suite
 
 __all__ = [
     "CANDIDATE_COLUMNS",
@@ -23,13 +25,17 @@ __all__ = [
     "MADE_BY_TREATMENT",
     "SPLIT_COLUMNS",
     "Registry",
+    "batch_suite",
     "blank_emails_sql",
+    "blanked_columns",
     "contains_email_sql",
+    "counts_suite",
     "event_types_table",
     "load_registry",
     "may_hold_personal_data_sql",
     "personal_event_properties",
     "personal_properties",
+    "seals_suite",
     "split_sql",
 ]
 

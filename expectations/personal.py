@@ -4,39 +4,74 @@ Here: places and patterns, as values and SQL fragments. Not here: the treatment 
 the vault and belongs to ingest.
 """
 
+from expectations.columns import LOG_COLUMNS
 from expectations.registry import Registry
 
-# Unanchored and in RE2's syntax. `@` may be percent-encoded (in an address of a page) or escaped
+# Unanchored and in RE2's syntax. `@` may be percent-encoded (in the address of a page) or escaped
 # (in JSON). The domain's first label is not `2x`: image names such as icon@2x.png are no addresses.
-EMAIL_PATTERN = (
-    r"(?i)[\p{L}\p{N}._%+\-]+"
-    r"(?:@|%40|%2540|\\u0040|\x{FF20}|&#64;|&commat;)"
-    r"(?:\p{L}[\p{L}\p{N}\-]*|[0-9]|[0-9][a-wyz0-9\-][a-z0-9\-]*|[0-9]x[a-z0-9\-]+)"
-    r"(?:\.[\p{L}\p{N}\-]+)*"
-    r"\.(?:\p{L}{2,}|xn--[a-z0-9\-]+)"
+_AT = r"(?:@|%40|%2540|\\u0040|\x{FF20}|&#64;|&commat;)"
+_AT_SIGNS = ("'@'", "'%40'", "'%2540'", r"'\u0040'", "chr(65312)", "'&#64;'", "'&commat;'")
+_ESCAPED = r"\\u[0-9a-f]{4}"
+_FIRST_LABEL = (
+    rf"(?:(?:\p{{L}}|{_ESCAPED})(?:[\p{{L}}\p{{N}}\-]|{_ESCAPED})*"
+    r"|[0-9]|[0-9][a-wyz0-9\-][a-z0-9\-]*|[0-9]x[a-z0-9\-]+)"
 )
-_SIGNS = r"@|%40|%2540|\\u0040|\x{FF20}|&#64;|&commat;"
+EMAIL_PATTERN = (
+    rf"(?i)(?:[\p{{L}}\p{{N}}._%+\-]|{_ESCAPED})+{_AT}{_FIRST_LABEL}"
+    rf"(?:\.(?:[\p{{L}}\p{{N}}\-]|{_ESCAPED})+)*\.(?:\p{{L}}{{2,}}|xn--[a-z0-9\-]+)"
+)
+# In JSON text, `\na@b.com` is a line break and an address: a run of escapes before it is kept.
+_WITH_ESCAPES_BEFORE = r"(?i)((?:\\[^u])*)" + EMAIL_PATTERN.removeprefix("(?i)")
 BLANKED_EMAIL = "[email]"
 
 
 def contains_email_sql(expr: str) -> str:
-    """A DuckDB condition: true where the text `expr` holds something like an e-mail address.
+    """Write a DuckDB condition: true where the text `expr` holds something like an e-mail address.
 
     Null where `expr` is null. Cheap where there is no at sign in any spelling.
     """
-    return (
-        f"(regexp_matches({expr}, {_text(_SIGNS)}) "
-        f"and regexp_matches({expr}, {_text(EMAIL_PATTERN)}))"
-    )
+    return f"({_has_at_sign_sql(expr)} and regexp_matches({expr}, {_text(EMAIL_PATTERN)}))"
+
+
+def column_holding_an_email_sql(columns: list[str]) -> str:
+    """Write a DuckDB expression: the first of `columns` with an e-mail address in it, else null.
+
+    Most rows have no at sign at all, which one test says faster than a chain of cases.
+    """
+    any_at_sign = " or ".join(_has_at_sign_sql(name) for name in columns)
+    cases = " ".join(f"when {contains_email_sql(name)} then '{name}'" for name in columns)
+    return f"case when {any_at_sign} then case {cases} end end"
 
 
 def blank_emails_sql(expr: str) -> str:
-    """A DuckDB expression: `expr` with everything like an e-mail address made `[email]`."""
+    """Write a DuckDB expression: `expr` with everything like an e-mail address made `[email]`."""
     return (
         f"case when {contains_email_sql(expr)} "
-        f"then regexp_replace({expr}, {_text(EMAIL_PATTERN)}, '{BLANKED_EMAIL}', 'g') "
+        f"then regexp_replace({expr}, {_text(_WITH_ESCAPES_BEFORE)}, '\\1{BLANKED_EMAIL}', 'g') "
         f"else {expr} end"
     )
+
+
+def blanked_columns(registry: Registry) -> list[str]:
+    """Name the log's columns in which ingest blanks e-mail addresses.
+
+    Text that is data, not a key: blanking a key would make one of many. Where a key holds an
+    address the split refuses the row; identifiers of persons become pseudonyms.
+    """
+    return [
+        field.name
+        for field in registry.fields.values()
+        if field.emails == "blanked" and field.name in LOG_COLUMNS
+    ]
+
+
+def email_checked_columns(registry: Registry) -> list[str]:
+    """Name the log's columns that must hold nothing like an e-mail address."""
+    return [
+        field.name
+        for field in registry.fields.values()
+        if field.emails in {"blanked", "refused"} and field.name in LOG_COLUMNS
+    ]
 
 
 def personal_properties(registry: Registry) -> list[tuple[str, str, str | None]]:
@@ -64,15 +99,77 @@ def personal_event_properties(
     return found
 
 
-def may_hold_personal_data_sql(registry: Registry, expr: str) -> str:
-    """A DuckDB condition: false only where JSON text `expr` has no key that needs treatment.
+def may_hold_personal_data_sql(
+    registry: Registry, expr: str, *, event_name: str = "event_name"
+) -> str:
+    """Write a DuckDB condition: false only where JSON text `expr` has no key that needs treatment.
 
     One pass over the text, without parsing; true does not mean that there is anything to treat.
+
+    Args:
+        registry: the contract.
+        expr: the text of `properties`.
+        event_name: the expression of the event's name; some keys are personal on some events.
     """
-    names = sorted({p.path.rsplit(".", 1)[-1] for p in registry.personal})
-    # A key may be written with escapes: such text is never waved through.
-    keys = '"(?:' + "|".join(names) + r')"\s*:|\\u00'
-    return f"regexp_matches({expr}, {_text(keys)})"
+    top, traits = set(), set()
+    for path, _, _ in personal_properties(registry):
+        (top if _place(path) == "$" else traits).add(_key(path))
+    conditions = [
+        _has_key_sql(expr, top),
+        f"(contains({expr}, '\"traits\"') and {_has_key_sql(expr, traits - top)})",
+        # A key may be written with escapes: such text is never waved through.
+        rf"contains({expr}, '\u00')",
+    ]
+    for event, entries in personal_event_properties(registry).items():
+        keys = {_key(path) for path, _, _ in entries}
+        conditions.append(f"({event_name} = '{event}' and {_has_key_sql(expr, keys)})")
+    return f"({' or '.join(conditions)})"
+
+
+def personal_key_left_sql(registry: Registry, expr: str, *, event_name: str = "event_name") -> str:
+    """Write a DuckDB expression: the path of a key in `expr` that should be dropped, else null.
+
+    `expr` must be the text of a JSON object.
+    """
+    tests = [*_left_tests(expr, personal_properties(registry), None)]
+    for event, entries in personal_event_properties(registry).items():
+        tests += _left_tests(expr, entries, f"{event_name} = '{event}'")
+    cases = " ".join(tests)
+    return f"case when {may_hold_personal_data_sql(registry, expr)} then case {cases} end end"
+
+
+def _left_tests(
+    expr: str, entries: list[tuple[str, str, str | None]], condition: str | None
+) -> list[str]:
+    by_place: dict[str, list[str]] = {}
+    for path, treatment, _ in entries:
+        if treatment == "drop":
+            by_place.setdefault(_place(path), []).append(_key(path))
+    tests = []
+    for place, keys in by_place.items():
+        listed = ", ".join(_text(key) for key in keys)
+        found = f"list_intersect(json_keys({expr}, '{place}'), [{listed}])"
+        when = f"{condition} and " if condition else ""
+        tests.append(f"when {when}len({found}) > 0 then '{place}.' || {found}[1]")
+    return tests
+
+
+def _has_at_sign_sql(expr: str) -> str:
+    tests = " or ".join(f"contains({expr}, {sign})" for sign in _AT_SIGNS)
+    return f"({tests})"
+
+
+def _has_key_sql(expr: str, keys: set[str]) -> str:
+    pattern = '"(?:' + "|".join(sorted(keys)) + r')"\s*:'
+    return f"regexp_matches({expr}, {_text(pattern)})"
+
+
+def _place(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _key(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _text(value: str) -> str:

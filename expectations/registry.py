@@ -53,7 +53,11 @@ ROLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """What holds for one of an event's own fields."""
+    """What holds for one of an event's own fields.
+
+    `emails`: what happens where the text holds an e-mail address: `blanked` at ingest, `refused`
+    by the split (a key cannot be blanked), or `not_checked` (pseudonyms, reduced, no text).
+    """
 
     name: str
     type: str
@@ -64,6 +68,7 @@ class FieldRule:
     pattern: str | None = None
     pattern_says: str | None = None
     control_characters: str = "allowed"
+    emails: str = "not_checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +215,8 @@ def _field_rule(name: str, spec: Mapping[str, Any]) -> FieldRule:
     rule: FieldRule = _build(FieldRule, f"field {name}", {"name": name, **spec})
     if rule.type not in FIELD_TYPES:
         raise ValueError(f"field {name}: unknown type {rule.type}")
+    if rule.emails not in {"blanked", "refused", "not_checked"}:
+        raise ValueError(f"field {name}: unknown treatment of e-mail addresses {rule.emails}")
     return rule
 
 

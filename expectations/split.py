@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from expectations.columns import AMOUNT_TYPE, SPLIT_COLUMNS
+from expectations.personal import contains_email_sql
 from expectations.registry import FieldRule, PropertyRule, Registry
 
 NO_SALE = "is negative, which is no sale: map the row to order_refunded or inventory_adjusted"
@@ -161,6 +162,8 @@ def _text_limits(field: FieldRule) -> Iterator[tuple[str, str]]:
         yield too_long, f"is longer than {field.max_length} {unit}"
     if field.control_characters == "refused":
         yield rf"regexp_matches({name}, '[\x00-\x1f\x7f]')", "holds control characters"
+    if field.emails == "refused":
+        yield contains_email_sql(name), "holds an e-mail address"
     if field.pattern is not None:
         says = field.pattern_says or f"does not match {field.pattern}"
         yield f"not regexp_full_match({name}, {_text(field.pattern)})", says
