@@ -46,6 +46,16 @@ copies as (
 
 ),
 
+-- A kill between the two tables leaves a row that lost its place in both.
+distinct_copies as (
+
+    select * from copies
+    qualify row_number() over (
+        partition by event_key, arrival_date, source_file, source_line order by content_hash
+    ) = 1
+
+),
+
 final as (
 
     select
@@ -56,7 +66,7 @@ final as (
         first_value(content_hash) over (
             partition by event_key order by arrival_date, source_file, source_line
         ) <> content_hash as is_conflict,
-    from copies
+    from distinct_copies
 
 )
 

@@ -34,6 +34,15 @@ flips as (
 
 ),
 
+-- Orders without a visitor are on nobody's days, yet on a date.
+order_dates as (
+
+    select report_date
+    from {{ ref('int_order_events') }}
+    where order_key in (select order_key from {{ ref('int_touched_orders') }})
+
+),
+
 final as (
 
     select report_date from {{ ref('int_event_copies') }}
@@ -41,6 +50,8 @@ final as (
     select report_date from {{ ref('int_touched_visitor_days') }}
     union
     select report_date from flips
+    union
+    select report_date from order_dates
 
 )
 

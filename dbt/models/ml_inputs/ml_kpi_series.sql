@@ -1,0 +1,46 @@
+-- Daily counts of events that were known on the arrival date `as_of_date`.
+with
+
+events as (
+
+    select
+        report_date,
+        role,
+        visitor_id,
+        is_sessionable,
+    from {{ ref('fct_events') }}
+    where arrival_date <= getvariable('as_of_date')
+        and report_date between getvariable('window_from') and getvariable('as_of_date')
+        and not is_bot
+
+),
+
+counts as (
+
+    select
+        report_date,
+        count(distinct visitor_id) filter (where is_sessionable) as visitors,
+        count(*) filter (where role = 'page_view') as page_views,
+        count(*) filter (where role = 'product_view') as product_views,
+        count(*) filter (where role = 'cart_add') as cart_adds,
+        count(*) filter (where role = 'order') as order_events,
+        count(*) filter (where role = 'login_failed') as failed_logins,
+    from events
+    group by report_date
+
+),
+
+final as (
+
+    unpivot counts
+    on visitors, page_views, product_views, cart_adds, order_events, failed_logins
+    into name metric value value
+
+)
+
+select
+    report_date,
+    metric,
+    cast(value as double) as value,
+from final
+order by metric, report_date
