@@ -101,6 +101,8 @@ def _in_order(nodes: dict[str, Any]) -> list[dict[str, Any]]:
 
 def statements(model: Model) -> list[str]:
     """What one model does, as the statements of one transaction."""
+    if model.materialized == "view":
+        return [f"create or replace view {model.relation} as {model.sql}"]
     if model.materialized == "per_run":
         return [f"create or replace table {model.relation} as {model.sql}"]
     names = ", ".join(name for name, _ in model.columns)

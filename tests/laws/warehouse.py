@@ -80,7 +80,7 @@ class Warehouse:
         for schema in {model.relation.split(".")[0] for model in self.models}:
             self.con.execute(f"create schema if not exists {schema}")
         for model in self.models:
-            if model.materialized != "per_run":
+            if model.columns and model.materialized in {"replace_touched", "accumulate"}:
                 columns = ", ".join(f"{name} {kind}" for name, kind in model.columns)
                 self.con.execute(f"create table {model.relation} ({columns})")
 
