@@ -19,8 +19,8 @@ interactions as (
         event_date,
         event_ts,
     from {{ ref('fct_product_interactions') }}
-    where arrival_date <= getvariable('as_of_date')
-        and event_date between getvariable('window_from') and getvariable('as_of_date')
+    where arrival_date <= cast(getvariable('as_of_date') as date)
+        and event_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date)
         and visitor_id is not null
         and interaction in ('product_view', 'cart_add', 'order', 'wishlist_add', 'product_click', 'click')
         and not is_bot
@@ -41,7 +41,7 @@ visitors as (
 evidence as (
 
     select * from {{ ref('int_identity_evidence') }}
-    where arrival_date <= getvariable('as_of_date')
+    where arrival_date <= cast(getvariable('as_of_date') as date)
         and visitor_id in (select visitor_id from visitors)
 
 ),

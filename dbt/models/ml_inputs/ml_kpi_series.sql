@@ -9,8 +9,8 @@ events as (
         visitor_id,
         is_sessionable,
     from {{ ref('fct_events') }}
-    where arrival_date <= getvariable('as_of_date')
-        and report_date between getvariable('window_from') and getvariable('as_of_date')
+    where arrival_date <= cast(getvariable('as_of_date') as date)
+        and report_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date)
         and not is_bot
 
 ),

@@ -11,10 +11,10 @@ final as (
         country,
         coalesce(device_id, device_type) as device,
         ip_truncated as network,
-        arrival_date = getvariable('as_of_date') as is_scored,
+        arrival_date = cast(getvariable('as_of_date') as date) as is_scored,
     from {{ ref('fct_events') }}
-    where arrival_date <= getvariable('as_of_date')
-        and event_date between getvariable('window_from') and getvariable('as_of_date') + 1
+    where arrival_date <= cast(getvariable('as_of_date') as date)
+        and event_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date) + 1
         and role in ('login', 'login_failed')
         and user_id is not null
     order by event_ts, event_key

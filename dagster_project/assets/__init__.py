@@ -1,0 +1,1 @@
+"""Assets: thin. Each reads, calls, writes and reports; rules live in `dbt/`, `ml/`, `expectations/` and `ingest/`."""

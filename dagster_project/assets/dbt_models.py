@@ -1,0 +1,135 @@
+"""The dbt models as assets: dbt runs them in this process, Dagster shows them one by one."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+from dagster_project import dbt_build, warehouse
+from dagster_project.partitions import covered_days
+from dagster_project.resources import FootfallState
+from dagster_project.state import StatePaths
+
+_GROUPS = {"marts": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
+_OWNERS = {
+    "core": "team:data-engineering", "marts": "team:analytics-engineering", "ml": "team:data-science",
+}  # fmt: skip
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups follow the layers; every test is a check of the model that it looks at."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                enable_asset_checks=True, enable_duplicate_source_asset_keys=True
+            )
+        )
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`<schema>/<table>` for models; sources say their own key."""
+        if dbt_resource_props["resource_type"] == "source":
+            return super().get_asset_key(dbt_resource_props)
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return _GROUPS.get(dbt_resource_props["schema"], "core")
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
+        return [_OWNERS[self.get_group_name(dbt_resource_props) or "core"]]
+
+
+def outboxes(manifest: Mapping[str, Any]) -> list[str]:
+    """Relations of the models that accumulate until the work set is struck off."""
+    return [
+        f"{node['schema']}.{node['alias']}"
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "accumulate"
+    ]
+
+
+def dbt_model_assets(
+    paths: StatePaths, partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
+) -> dg.AssetsDefinition:
+    """Every model, seed and data test of the project."""
+    manifest = dbt_build.read_manifest(paths)
+    translator = Translator()
+
+    @dbt_assets(
+        manifest=manifest,
+        exclude="test_type:unit",
+        name="dbt_models",
+        dagster_dbt_translator=translator,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="warehouse",
+        retry_policy=retry,
+    )
+    def dbt_models(context: dg.AssetExecutionContext, state: FootfallState) -> Iterator[Any]:
+        nodes = _selected_nodes(manifest, translator, context)
+        with state.writing(context.run_id) as held:
+            owed = warehouse.begin_work(held, covered_days(context))
+            context.log.info(f"building {len(nodes)} nodes for {len(owed)} arrival dates")
+            results = dbt_build.build(held, [node["name"] for node in nodes.values()])
+            counts = warehouse.row_counts(held, [_relation(node) for node in nodes.values()])
+        yield from _events(context, translator, manifest, nodes, results, counts)
+
+    return dbt_models
+
+
+def _relation(node: Mapping[str, Any]) -> str:
+    return f"{node['schema']}.{node['alias']}"
+
+
+def _selected_nodes(
+    manifest: Mapping[str, Any], translator: Translator, context: dg.AssetExecutionContext
+) -> dict[str, Mapping[str, Any]]:
+    """The nodes behind the selected assets and checks, by dbt's id."""
+    check_names = {key.name for key in context.selected_asset_check_keys}
+    return {
+        unique_id: node
+        for unique_id, node in manifest["nodes"].items()
+        if (
+            node["resource_type"] in {"model", "seed"}
+            and translator.get_asset_key(node) in context.selected_asset_keys
+        )
+        or (node["resource_type"] == "test" and node["name"] in check_names)
+    }
+
+
+def _events(
+    context: dg.AssetExecutionContext,
+    translator: Translator,
+    manifest: Mapping[str, Any],
+    nodes: Mapping[str, Mapping[str, Any]],
+    results: list[dbt_build.NodeResult],
+    counts: Mapping[str, int],
+) -> Iterator[Any]:
+    checks = {key.name: key for key in context.selected_asset_check_keys}
+    broken = [result for result in results if not result.is_good and result.status != "skipped"]
+    for result in results:
+        node = nodes[result.unique_id]
+        if node["resource_type"] == "test":
+            key = checks[node["name"]]
+            yield dg.AssetCheckResult(
+                passed=result.status in {"pass", "warn"},
+                asset_key=key.asset_key,
+                check_name=key.name,
+                severity=dg.AssetCheckSeverity.ERROR,
+                metadata={"failing_rows": result.failures or 0, "seconds": result.seconds},
+            )
+        elif result.is_good:
+            metadata: dict[str, Any] = {"dagster/duration_s": result.seconds}
+            if (rows := counts.get(_relation(node))) is not None:
+                metadata["dagster/row_count"] = rows
+            yield dg.MaterializeResult(
+                asset_key=translator.get_asset_key(node), metadata=metadata
+            )
+    if broken:
+        first = broken[0]
+        raise dg.Failure(
+            f"dbt: {nodes[first.unique_id]['name']} failed: {first.message.splitlines()[0] if first.message else first.status}"
+            f" ({len(broken)} nodes failed; the dates stay in the work set and are built again by the next run)",
+            allow_retries=False,
+        )

@@ -1,0 +1,48 @@
+"""The asset `event_log`: a day's files become sealed parts."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dagster_project import loading
+from dagster_project.checks import EVENT_LOG_CHECKS, log_check_results, log_metadata, refusal_text
+from dagster_project.partitions import covered_days
+from dagster_project.resources import FootfallState
+
+OWNERS = ["team:data-engineering"]
+
+
+def event_log_asset(
+    partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
+) -> dg.AssetsDefinition:
+    """The asset over the given partitions."""
+
+    @dg.asset(
+        key="event_log",
+        group_name="ingest",
+        owners=OWNERS,
+        kinds={"parquet", "duckdb"},
+        description=(
+            "The immutable log: every line of the day's files, checked against the event contract, "
+            "freed of direct identifiers and sealed with a hash chain. A closed day is verified, never rewritten."
+        ),
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="warehouse",
+        check_specs=EVENT_LOG_CHECKS,
+        retry_policy=retry,
+    )
+    def event_log(
+        context: dg.AssetExecutionContext, state: FootfallState
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        days = covered_days(context)
+        with state.writing(context.run_id) as paths:
+            report = loading.load_days(paths, state.settings, days, state.clock())
+        if report.refused:
+            yield from log_check_results(report)
+            raise dg.Failure(refusal_text(report), allow_retries=False)
+        yield dg.MaterializeResult(
+            metadata=log_metadata(report), check_results=list(log_check_results(report))
+        )
+
+    return event_log

@@ -1,0 +1,47 @@
+"""The asset `published_marts`: a new served version once everything else has passed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dagster_project import warehouse
+from dagster_project.assets.dbt_models import outboxes
+from dagster_project.resources import FootfallState
+from dagster_project.serving import publish
+
+
+def published_marts_asset(
+    manifest: Mapping[str, Any],
+    upstream: Sequence[dg.AssetKey],
+    partitions: dg.DailyPartitionsDefinition,
+    retry: dg.RetryPolicy,
+) -> dg.AssetsDefinition:
+    """The asset, downstream of every mart and model table."""
+
+    @dg.asset(
+        key="published_marts",
+        group_name="serving",
+        owners=["team:analytics-engineering"],
+        kinds={"duckdb", "parquet"},
+        description=(
+            "The published set that BI tools read: one DuckDB file and a Parquet file a mart, swapped at "
+            "once. Readers of the version before go on undisturbed; the last three are kept."
+        ),
+        deps=list(upstream),
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="warehouse",
+        retry_policy=retry,
+    )
+    def published_marts(
+        context: dg.AssetExecutionContext, state: FootfallState
+    ) -> dg.MaterializeResult[None]:
+        with state.writing(context.run_id) as paths:
+            version = publish(paths)
+            warehouse.strike_off(paths, outboxes(manifest))
+        return dg.MaterializeResult(
+            metadata={"version": version.number, "tables": len(version.tables), "bytes": version.bytes}
+        )
+
+    return published_marts

@@ -1,0 +1,128 @@
+"""The warehouse file from Python's side: the work set, and reading.
+
+Belongs here: writing down which arrival dates a run owes before dbt starts, striking them off after, and
+read-only queries for the models' inputs and the closing table. Only dbt writes tables that people read.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from dagster_project.dbt_build import project_fingerprint
+from dagster_project.state import StatePaths
+
+# What the derived tables depend on beside the log; the rest of the inputs follows the log.
+_SETTING_INPUTS = ("sources", "settings", "event_types", "funnels")
+
+
+def inputs_fingerprint(paths: StatePaths) -> str:
+    """SHA-256 over the models and the settings that they read: if it moves, all tables are stale."""
+    digest = hashlib.sha256(project_fingerprint().encode())
+    with duckdb.connect() as con:
+        for name in _SETTING_INPUTS:
+            file = paths.warehouse_inputs / f"{name}.parquet"
+            rows = con.execute("select * from read_parquet(?) order by all", [str(file)]).fetchall()
+            digest.update(repr((name, rows)).encode())
+    return digest.hexdigest()
+
+
+def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
+    """Write down the arrival dates of a run before it starts.
+
+    A warehouse that is new, or was built by other models or settings, owes the whole log.
+
+    Returns:
+        All dates now owed: those asked for and those that an earlier run left unfinished.
+    """
+    fingerprint = inputs_fingerprint(paths)
+    paths.warehouse.mkdir(parents=True, exist_ok=True)
+    if paths.warehouse_db.exists() and _stored_fingerprint(paths) != fingerprint:
+        paths.warehouse_db.unlink()
+        paths.warehouse_db.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+    is_new = not paths.warehouse_db.exists()
+    log_days = str(paths.warehouse_inputs / "log_days.parquet")
+    with duckdb.connect(str(paths.warehouse_db)) as con:
+        con.execute("begin")
+        con.execute("create schema if not exists state")
+        con.execute("create table if not exists state.work_set (arrival_date date)")
+        con.execute("create table if not exists state.built_from (fingerprint varchar)")
+        wanted = set(days)
+        if is_new:
+            con.execute("insert into state.built_from values (?)", [fingerprint])
+            wanted |= {day for (day,) in con.execute(
+                "select arrival_date from read_parquet(?)", [log_days]
+            ).fetchall()}  # fmt: skip
+        owed = {day for (day,) in con.execute("select arrival_date from state.work_set").fetchall()}
+        new = sorted(wanted - owed)
+        if new:
+            con.executemany("insert into state.work_set values (?)", [(day,) for day in new])
+        con.execute("commit")
+    return sorted(wanted | owed)
+
+
+def _stored_fingerprint(paths: StatePaths) -> str | None:
+    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
+        try:
+            row = con.execute("select max(fingerprint) from state.built_from").fetchone()
+        except duckdb.CatalogException:
+            return None
+    return row[0] if row else None
+
+
+def owed_days(paths: StatePaths) -> list[date]:
+    """The arrival dates that unfinished runs have left; empty when all is done."""
+    if not paths.warehouse_db.exists():
+        return []
+    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
+        try:
+            rows = con.execute("select distinct arrival_date from state.work_set order by 1").fetchall()
+        except duckdb.CatalogException:
+            return []
+    return [day for (day,) in rows]
+
+
+def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
+    """Every model and check has passed: nothing is owed any more.
+
+    Args:
+        paths: the state folder.
+        outboxes: relations of the models that accumulate until the work set is done.
+    """
+    with duckdb.connect(str(paths.warehouse_db)) as con:
+        con.execute("begin")
+        for relation in outboxes:
+            con.execute(f"delete from {relation}")
+        con.execute("delete from state.work_set")
+        con.execute("commit")
+        con.execute("checkpoint")
+
+
+def read_as_of(paths: StatePaths, table: str, day: date, window_days: int) -> pa.Table:
+    """A table of schema `ml_inputs` as it was known on an arrival date."""
+    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
+        con.execute("set variable as_of_date = ?::date", [day])
+        con.execute("set variable window_from = ?::date", [day - timedelta(days=window_days - 1)])
+        found = con.execute(f"select * from ml_inputs.{table}").to_arrow_table()
+    return found
+
+
+def row_counts(paths: StatePaths, relations: Sequence[str]) -> dict[str, int]:
+    """Rows a relation; what does not exist is left out."""
+    counts: dict[str, int] = {}
+    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
+        for name, rows in con.execute(
+            "select schema_name || '.' || table_name, estimated_size from duckdb_tables()"
+        ).fetchall():
+            if name in relations:
+                counts[name] = int(rows)
+    return counts
+
+
+def query(paths: StatePaths, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a read-only query."""
+    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
+        return con.execute(sql).fetchall()
