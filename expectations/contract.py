@@ -6,6 +6,7 @@ Here: one name for each thing that follows from the registry. Not here: how it i
 import pyarrow as pa
 
 from expectations.columns import CANDIDATE_COLUMNS, LOG_COLUMNS, MADE_BY_TREATMENT, SPLIT_COLUMNS
+from expectations.documentation import documentation
 from expectations.personal import (
     blank_emails_sql,
     blanked_columns,
@@ -30,6 +31,7 @@ __all__ = [
     "blanked_columns",
     "contains_email_sql",
     "counts_suite",
+    "documentation",
     "event_types_table",
     "load_registry",
     "may_hold_personal_data_sql",
@@ -41,7 +43,7 @@ __all__ = [
 
 
 def event_types_table(registry: Registry) -> pa.Table:
-    """The registry as a table that the warehouse reads, one row an event type.
+    """Give the registry as a table that the warehouse reads, one row an event type.
 
     Returns:
         event_name, family, is_sessionable, role (null where the type has none), description;

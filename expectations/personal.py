@@ -111,7 +111,8 @@ def may_hold_personal_data_sql(
         expr: the text of `properties`.
         event_name: the expression of the event's name; some keys are personal on some events.
     """
-    top, traits = set(), set()
+    top: set[str] = set()
+    traits: set[str] = set()
     for path, _, _ in personal_properties(registry):
         (top if _place(path) == "$" else traits).add(_key(path))
     conditions = [

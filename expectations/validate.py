@@ -8,6 +8,7 @@ pandas: an e-mail search over thirty text columns is one SQL pass and one narrow
 connection outlives the call, and no value of a row leaves it.
 """
 
+import gc
 import itertools
 import os
 from collections import Counter
@@ -87,6 +88,12 @@ def validate(suite: Mapping[str, Any], data: Sequence[Path] | pa.Table, *, name:
         for position, outcome in _run(table_checks, typed).items():
             if position not in outcomes or outcomes[position]["success"]:
                 outcomes[position] = outcome
+    rows = len(frame)
+    # Arrow's pool keeps the strings of the frame otherwise: 1.5 GB instead of 0.65 after three
+    # batches of a million rows in one process.
+    del frame
+    gc.collect()
+    pa.default_memory_pool().release_unused()
     results = tuple(
         _result(item, outcomes[position]) for position, item in enumerate(suite["expectations"])
     )
@@ -94,7 +101,7 @@ def validate(suite: Mapping[str, Any], data: Sequence[Path] | pa.Table, *, name:
         name=name,
         suite=suite["name"],
         success=all(result.success for result in results),
-        rows=len(frame),
+        rows=rows,
         results=results,
     )
 
@@ -197,14 +204,16 @@ def _run(expectations: list[dict[str, Any]], frame: pd.DataFrame) -> dict[int, d
     finally:
         context.data_sources.delete(unique)
     # Great Expectations puts what raised first: positions restore the order.
-    return {
-        result.expectation_config.meta["position"]: {
+    outcomes: dict[int, dict[str, Any]] = {}
+    for result in validated.results:
+        if result.expectation_config is None:
+            raise ValueError("Great Expectations returned a result without its expectation")
+        outcomes[result.expectation_config.meta["position"]] = {
             "success": bool(result.success),
             "unexpected_count": result.result.get("unexpected_count"),
             "exception": _exception(result.exception_info),
         }
-        for result in validated.results
-    }
+    return outcomes
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:
