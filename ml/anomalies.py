@@ -1,0 +1,311 @@
+"""Anomaly scores of a partition: logins that arrived and the day's KPI values.
+
+Here: the tables of a partition, the measures against baselines, the gate between the two KPI
+forecasts, the card. Not here: how a login (anomaly_logins.py) or a series (anomaly_series.py) is
+scored, and reading or writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml.anomaly_logins import (
+    LOGINS_SCHEMA,
+    LoginParams,
+    LoginScores,
+    explain_login,
+    score_logins,
+)
+from ml.anomaly_series import Method, SeriesParams, SeriesScore, explain_day, score_series
+from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.gate import GateDecision, decide
+
+CODE_VERSION = "1"
+
+KPIS_SCHEMA = pa.schema(
+    [("report_date", pa.date32()), ("metric", pa.string()), ("value", pa.float64())]
+)
+ANOMALY_SCORES_SCHEMA = pa.schema(
+    [
+        ("entity_type", pa.string()),
+        ("entity_id", pa.string()),
+        ("event_key", pa.string()),
+        ("date", pa.date32()),
+        ("score", pa.float64()),
+        ("p_value", pa.float64()),
+        ("is_anomaly", pa.bool_()),
+        ("explanation", pa.string()),
+        ("evidence_event_keys", pa.list_(pa.string())),
+        ("model_version", pa.string()),
+    ]
+)
+Measures = dict[tuple[str, str], tuple[float, float | None]]
+
+
+@dataclass(frozen=True)
+class AnomalyParams:
+    """Settings of an anomaly run.
+
+    Attributes:
+        window_days: days of logins that are read.
+        kpi_window_days: days of KPI values that are read.
+        backtest_days: last days before the partition on which KPI forecasts are compared.
+        logins: settings of the login scores.
+        series: settings of the forecasts.
+    """
+
+    window_days: int = 90
+    kpi_window_days: int = 180
+    backtest_days: int = 28
+    logins: LoginParams = field(default_factory=LoginParams)
+    series: SeriesParams = field(default_factory=SeriesParams)
+
+
+@dataclass(frozen=True)
+class AnomalyRun:
+    """Everything that a partition's run yields.
+
+    Attributes:
+        scores: ANOMALY_SCORES_SCHEMA, by entity_type, entity_id, date, event_key.
+        metrics: rows of MODEL_METRICS_SCHEMA.
+        card: the model card, plain JSON.
+        gate: which forecast the KPI scores come from.
+    """
+
+    scores: pa.Table
+    metrics: list[dict[str, Any]]
+    card: dict[str, Any]
+    gate: GateDecision
+
+    def card_bytes(self) -> bytes:
+        """The card as canonical JSON."""
+        return canonical_json(self.card)
+
+
+def score_anomalies(
+    logins: pa.Table, kpis: pa.Table, as_of: date, params: AnomalyParams | None = None
+) -> AnomalyRun:
+    """Score the logins that arrived on a partition and the KPI values of its date.
+
+    Args:
+        logins: LOGINS_SCHEMA; `is_scored` marks those that arrived on the partition and are scored
+            whatever their age; others before the window are left out.
+        kpis: KPIS_SCHEMA, one row a metric and day, as known at the partition; later days and days
+            before the window are left out. A null value is a missing one.
+        as_of: partition date.
+        params: settings; None for the defaults.
+
+    Returns:
+        The run; tables are empty where there is nothing to score.
+
+    Raises:
+        ValueError: a column is missing, a metric has two values a day, or see `score_logins`.
+    """
+    params = params or AnomalyParams()
+    known = _login_window(logins, as_of, params)
+    values = _kpi_window(kpis, as_of, params)
+    data = fingerprint(known) + fingerprint(values)
+    version = model_version("anomaly", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
+
+    found = score_logins(known, params.logins)
+    series = _series(values, as_of)
+    methods: tuple[Method, ...] = ("holt_winters", "weekday_median")
+    tested = {
+        method: {
+            metric: score_series(of_metric, first_day.weekday(), params.series, method)
+            for metric, (first_day, of_metric) in series.items()
+        }
+        for method in methods
+    }
+    gate, measures = _backtest(series, tested, as_of, params)
+    served: Method = "holt_winters" if gate.served == "model" else "weekday_median"
+    rows = [*_kpi_rows(series, tested[served], as_of, served), *_login_rows(found)]
+    rows.sort(key=lambda row: (row["entity_type"], row["entity_id"], row["date"], row["event_key"]))
+    measures |= _login_measures(found)
+
+    days = [d for d in (*_range(known, "event_ts"), *_range(values, "report_date")) if d]
+    data_from, data_to = (min(days), max(days)) if days else (None, None)
+    metrics = [
+        {
+            "model": model,
+            "model_version": version,
+            "metric": metric,
+            "value": value,
+            "baseline_value": baseline,
+            "data_from": data_from,
+            "data_to": data_to,
+        }
+        for (model, metric), (value, baseline) in sorted(measures.items())
+    ]
+    card = make_card(
+        name="anomaly",
+        version=version,
+        code_version=CODE_VERSION,
+        as_of=as_of,
+        data_from=data_from,
+        data_to=data_to,
+        data_fingerprint=data,
+        params=asdict(params),
+        metrics=metrics,
+        baseline="KPIs: median of the last same weekdays; logins: a new country or device",
+        served=gate.served,
+        gate_reason=gate.reason,
+        counts={"logins": known.num_rows, "kpi_values": values.num_rows, "series": len(series)},
+    )
+    for row in rows:
+        row["model_version"] = version
+    scores = pa.Table.from_pylist(rows, schema=ANOMALY_SCORES_SCHEMA)
+    return AnomalyRun(scores, metrics, card, gate)
+
+
+def _login_window(logins: pa.Table, as_of: date, params: AnomalyParams) -> pa.Table:
+    missing = [name for name in LOGINS_SCHEMA.names if name not in logins.column_names]
+    if missing:
+        raise ValueError(f"logins lack the columns {', '.join(missing)}")
+    table = logins.select(LOGINS_SCHEMA.names).cast(LOGINS_SCHEMA)
+    first_day = as_of - timedelta(days=params.window_days - 1)
+    recent = pc.greater_equal(table["event_ts"], pa.scalar(first_day).cast(pa.timestamp("us")))
+    return table.filter(pc.or_(recent, table["is_scored"]))
+
+
+def _kpi_window(kpis: pa.Table, as_of: date, params: AnomalyParams) -> pa.Table:
+    missing = [name for name in KPIS_SCHEMA.names if name not in kpis.column_names]
+    if missing:
+        raise ValueError(f"kpis lack the columns {', '.join(missing)}")
+    table = kpis.select(KPIS_SCHEMA.names).cast(KPIS_SCHEMA)
+    first_day = as_of - timedelta(days=params.kpi_window_days - 1)
+    inside = pc.and_(
+        pc.greater_equal(table["report_date"], pa.scalar(first_day)),
+        pc.less_equal(table["report_date"], pa.scalar(as_of)),
+    )
+    return table.filter(inside)
+
+
+def _series(kpis: pa.Table, as_of: date) -> dict[str, tuple[date, npt.NDArray[np.float64]]]:
+    """Each metric's first day and one value a day up to as_of, NaN where there is none."""
+    by_metric: dict[str, dict[date, float | None]] = {}
+    for row in kpis.to_pylist():
+        days = by_metric.setdefault(row["metric"], {})
+        if row["report_date"] in days:
+            raise ValueError(f"kpis: {row['metric']} has two values on {row['report_date']}")
+        days[row["report_date"]] = row["value"]
+    series = {}
+    for metric in sorted(by_metric):
+        days = by_metric[metric]
+        first = min(days)
+        values = np.full((as_of - first).days + 1, np.nan)
+        for day, value in days.items():
+            if value is not None:
+                values[(day - first).days] = value
+        series[metric] = (first, values)
+    return series
+
+
+def _backtest(
+    series: dict[str, tuple[date, npt.NDArray[np.float64]]],
+    tested: dict[Method, dict[str, list[SeriesScore]]],
+    as_of: date,
+    params: AnomalyParams,
+) -> tuple[GateDecision, Measures]:
+    """Compare both forecasts on the last days before as_of."""
+    pairs: list[tuple[SeriesScore, SeriesScore]] = []
+    for metric, (first_day, _) in series.items():
+        last = (as_of - first_day).days
+        baseline = {score.day: score for score in tested["weekday_median"][metric]}
+        pairs += [
+            (score, baseline[score.day])
+            for score in tested["holt_winters"][metric]
+            if last - params.backtest_days <= score.day < last and score.day in baseline
+        ]
+    accuracy = np.array([[_accuracy(score) for score in pair] for pair in pairs]).reshape(-1, 2)
+    gate = decide("forecast_accuracy", accuracy[:, 0], accuracy[:, 1], unit="series-days")
+    if not pairs:
+        return gate, {}
+    low_p = np.array([[score.p_value < 0.05 for score in pair] for pair in pairs]).mean(axis=0)
+    flags = np.array([[score.is_anomaly for score in pair] for pair in pairs]).mean(axis=0)
+    model = "kpi_series"
+    return gate, {
+        (model, "forecast_accuracy"): (gate.model_value, gate.baseline_value),
+        (model, "share_p_below_0.05"): (float(low_p[0]), float(low_p[1])),
+        (model, "alert_rate"): (float(flags[0]), float(flags[1])),
+    }
+
+
+def _accuracy(score: SeriesScore) -> float:
+    """1 - |error| / (|value| + |forecast|), in [0, 1]; 1 where both are 0."""
+    size = abs(score.value) + abs(score.expected)
+    return 1.0 - abs(score.value - score.expected) / size if size else 1.0
+
+
+def _login_measures(found: LoginScores) -> Measures:
+    """Alert rate against that of a plain rule, and whether p-values are what they claim."""
+    is_scored = found.logins["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
+    succeeded = found.logins["succeeded"].to_numpy(zero_copy_only=False).astype(bool)
+    measures: Measures = {}
+    if is_scored.any():
+        by_rule = found.new_values[is_scored, :2].any(axis=1).mean()
+        alert_rate = found.is_anomaly[is_scored].mean()
+        measures["login_surprise", "alert_rate"] = (float(alert_rate), float(by_rule))
+        measures["login_surprise", "logins_scored"] = (float(is_scored.sum()), None)
+    recent = succeeded & ~is_scored & ~np.isnan(found.p_values)
+    if recent.any():
+        share = float((found.p_values[recent] < 0.05).mean())
+        measures["login_surprise", "share_p_below_0.05"] = (share, 0.05)
+    return measures
+
+
+def _kpi_rows(
+    series: dict[str, tuple[date, npt.NDArray[np.float64]]],
+    tested: dict[str, list[SeriesScore]],
+    as_of: date,
+    method: Method,
+) -> Iterator[dict[str, Any]]:
+    for metric, scores in tested.items():
+        if not scores or scores[-1].day != (as_of - series[metric][0]).days:
+            continue
+        score = scores[-1]
+        yield {
+            "entity_type": "kpi",
+            "entity_id": metric,
+            "event_key": None,
+            "date": as_of,
+            "score": score.score,
+            "p_value": score.p_value,
+            "is_anomaly": score.is_anomaly,
+            "explanation": explain_day(metric, as_of.isoformat(), score, method),
+            "evidence_event_keys": [],
+        }
+
+
+def _login_rows(found: LoginScores) -> Iterator[dict[str, Any]]:
+    keys = found.logins["event_key"].to_pylist()
+    is_scored = found.logins["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
+    for row in np.flatnonzero(is_scored).tolist():
+        last = int(found.last_usual[row])
+        yield {
+            "entity_type": "login",
+            "entity_id": found.logins["person_id"][row].as_py(),
+            "event_key": keys[row],
+            "date": found.logins["event_ts"][row].as_py().date(),
+            "score": float(found.scores[row]),
+            "p_value": float(found.p_values[row]),
+            "is_anomaly": bool(found.is_anomaly[row]),
+            "explanation": explain_login(found, row),
+            "evidence_event_keys": [keys[row]] + ([keys[last]] if last >= 0 else []),
+        }
+
+
+def _range(table: pa.Table, column: str) -> tuple[date | None, date | None]:
+    """First and last day of a date or time column."""
+    if not table.num_rows:
+        return None, None
+    days = table[column].cast(pa.date32(), safe=False)
+    return pc.min(days).as_py(), pc.max(days).as_py()
