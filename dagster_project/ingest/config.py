@@ -12,8 +12,15 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic import model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from dagster_project.ingest.config_default import default_settings_text
@@ -91,10 +98,10 @@ class ReadLimits(_Strict):
         max_columns: widest table.
     """
 
-    max_line_bytes: int = Field(10 * 1024**2, ge=1024, le=1024**3)
-    max_file_bytes: int = Field(8 * 1024**3, ge=1)
-    max_json_depth: int = Field(64, ge=1, le=500)
-    max_columns: int = Field(2000, ge=1, le=100_000)
+    max_line_bytes: int = Field(default=10 * 1024**2, ge=1024, le=1024**3)
+    max_file_bytes: int = Field(default=8 * 1024**3, ge=1)
+    max_json_depth: int = Field(default=64, ge=1, le=500)
+    max_columns: int = Field(default=2000, ge=1, le=100_000)
 
 
 class GeneralSettings(ReadLimits):
@@ -103,15 +110,15 @@ class GeneralSettings(ReadLimits):
     start: date | None = None
     reporting_timezone: Zone = "UTC"
     reporting_currency: Currency = "EUR"
-    quarantine_share: float = Field(0.05, ge=0, le=1)
-    grace_hours: int = Field(2, ge=0, le=240)
-    schedule_hour: int = Field(3, ge=0, le=23)
-    lock_wait_s: int = Field(600, ge=0, le=86_400)
-    quarantine_days: int = Field(90, ge=1, le=3650)
-    max_future_hours: int = Field(24, ge=0, le=8760)
+    quarantine_share: float = Field(default=0.05, ge=0, le=1)
+    grace_hours: int = Field(default=2, ge=0, le=240)
+    schedule_hour: int = Field(default=3, ge=0, le=23)
+    lock_wait_s: int = Field(default=600, ge=0, le=86_400)
+    quarantine_days: int = Field(default=90, ge=1, le=3650)
+    max_future_hours: int = Field(default=24, ge=0, le=8760)
     earliest_event_date: date = date(2000, 1, 1)
-    junk_identifiers: list[str] = Field(list(JUNK_IDENTIFIERS))
-    training_window_days: int = Field(180, ge=1, le=3650)
+    junk_identifiers: list[str] = Field(default=list(JUNK_IDENTIFIERS))
+    training_window_days: int = Field(default=180, ge=1, le=3650)
     exclude_bought: bool = True
 
     @property
@@ -130,10 +137,10 @@ class FieldMapping(_Strict):
         value: a constant. sql: one expression of DuckDB over the row's columns, all text.
     """
 
-    column: str | None = Field(None, min_length=1)
+    column: str | None = Field(default=None, min_length=1)
     values: dict[str, str] | None = None
     unit: Literal["s", "ms", "us", "ns"] | None = None
-    format: str | None = Field(None, min_length=1)
+    format: str | None = Field(default=None, min_length=1)
     timezone: Zone | None = None
     value: str | None = None
     sql: str | None = None
@@ -197,7 +204,7 @@ class SourceSettings(_Strict):
     id_space: IdSpace | None = None
     user_id_space: IdSpace = "users"
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
-    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     consent: str | None = None
     timezone: Zone = "UTC"
 
@@ -274,6 +281,8 @@ class CustomEvent(_Strict):
 
 
 class FunnelStep(_Strict):
+    """One step: the event that reaches it, and the name that it is shown by."""
+
     event: Name
     name: str = Field(min_length=1, max_length=100)
 
@@ -300,14 +309,15 @@ class FunnelSettings(_Strict):
 
     @property
     def window_s(self) -> int:
+        """The window in seconds."""
         return self.window
 
 
 class Settings(_Strict):
-    """The whole of `footfall.yml`; the block `settings:` is the attribute `general`."""
+    """The whole of `footfall.yml`; `settings` is its block of that name."""
 
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
-    general: GeneralSettings = Field(default_factory=lambda: GeneralSettings(), alias="settings")
+    settings: GeneralSettings = Field(default_factory=lambda: GeneralSettings())
     events: dict[Name, CustomEvent] = Field(default_factory=dict)
     funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
 

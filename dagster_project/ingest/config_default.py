@@ -14,7 +14,8 @@ sources:
   #   format: csv                          # canonical, csv, tsv, jsonl, parquet
   #   mapping:
   #     event_name: {column: event, values: {view: product_viewed, addtocart: product_added}}
-  #     event_ts: {column: timestamp, unit: ms}    # or format: "%d.%m.%Y %H:%M", timezone: Europe/Berlin
+  #     event_ts: {column: timestamp, unit: ms}
+  #     # or {column: time, format: "%d.%m.%Y %H:%M", timezone: Europe/Berlin}
   #     anonymous_id: visitorid
   #     product_id: itemid
   #     quantity: {sql: "abs(try_cast(qty as integer))"}

@@ -1,7 +1,7 @@
 """Raw rows to candidates: the fields of an event, as text, one row for every row read.
 
-What a mapping does to a row, and where the text of a field comes from, belongs here. Whether a value
-is right is the contract's business; reading the file is `readers.py`.
+Filling the table `candidates` belongs here. What a mapping makes of a row is `mapping_rows.py`,
+reading the file is `readers.py`, and whether a value is right is the contract's business.
 """
 
 from collections.abc import Iterator
@@ -58,8 +58,11 @@ def load_candidates(
 
     Args:
         con: has the table; see `create_candidates`.
-        path: the file. rel_name: its name below `landing/`.
-        source_name: the source. source: its settings. limits: see `readers.read_file`.
+        path: the file.
+        rel_name: its name below `landing/`.
+        source_name: the source.
+        source: its settings.
+        limits: see `readers.read_file`.
 
     Returns:
         The number of rows read.
@@ -106,7 +109,8 @@ def mapped_rows(
     Args:
         con: where the rows are wanted.
         reader: raw rows in `readers.RAW_SCHEMA`.
-        source_name: the source. source: its settings.
+        source_name: the source.
+        source: its settings.
 
     Yields:
         A `select` to run on `con`, at most once.

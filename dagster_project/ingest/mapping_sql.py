@@ -1,7 +1,7 @@
 """Which SQL expressions a mapping may hold: one scalar over one row, and nothing else.
 
-Parsing and refusing expressions belongs here, and the connection that they run on. How their results
-become candidates is `mapping.py`.
+Parsing and refusing expressions belongs here, and the connection that they run on. How their
+results become candidates is `mapping_rows.py`.
 """
 
 import json
@@ -21,8 +21,8 @@ _NODE_CLASSES = {
 
 # DuckDB calls these constant or hides them in macros, yet they see more than the row.
 _REFUSED_FUNCTIONS = {
-    "age", "alias", "current_setting", "generate_subscripts", "getenv", "getvariable", "icu_sort_key",
-    "json_deserialize_sql", "json_execute_serialized_sql", "json_serialize_plan",
+    "age", "alias", "current_setting", "generate_subscripts", "getenv", "getvariable",
+    "icu_sort_key", "json_deserialize_sql", "json_execute_serialized_sql", "json_serialize_plan",
     "json_serialize_sql", "parse_duckdb_log_message", "sleep_ms", "stats", "unnest", "unlist",
     "vector_type", "version", "write_log",
 }  # fmt: skip
@@ -51,6 +51,8 @@ def check_expression(expression: str) -> tuple[str, ...]:
     columns: set[str] = set()
     for name in _columns(root, frozenset()):
         columns.add(name)
+    if any(name.startswith("__ff_") for name in columns):
+        raise ValueError("names that begin with __ff_ are footfall's own")
     folded: dict[str, str] = {}
     for name in sorted(columns):
         other = folded.setdefault(name.casefold(), name)

@@ -51,7 +51,8 @@ def _iso_sql(text: str, timezone: str) -> str:
     # DuckDB's cast to TIMESTAMP drops an offset without a word, and neither cast takes an offset
     # behind minutes: so the forms are told apart here.
     whole = (
-        f"case when regexp_matches({text}, '^.{{10}}[Tt ].{{5}}(:|$)') then replace({text}, 't', 'T') "
+        f"case when regexp_matches({text}, '^.{{10}}[Tt ].{{5}}(:|$)') "
+        f"then replace({text}, 't', 'T') "
         f"else left({text}, 16) || ':00' || substr({text}, 17) end"
     )
     full = f"case when length({text}) = 10 then {text} else {whole} end"

@@ -1,7 +1,7 @@
 """Landed files to raw rows: one entry point for every format.
 
-Which reader a file gets, and which names are read at all, belongs here. The formats themselves are in
-`readers_lines.py`, `readers_csv.py` and `readers_parquet.py`, bytes in `readers_bytes.py`.
+Which reader a file gets, and which names are read at all, belongs here. The formats themselves are
+in `readers_lines.py`, `readers_csv.py` and `readers_parquet.py`, bytes in `readers_bytes.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,8 +42,10 @@ def read_file(
     """Read a file's rows as they are, in bounded memory.
 
     Args:
-        path: the file. rel_name: its name below `landing/`, as the log will know it.
-        source_name: the source, for messages. source: its settings.
+        path: the file.
+        rel_name: its name below `landing/`, as the log will know it.
+        source_name: the source, for messages.
+        source: its settings.
         limits: what is taken before a row or the file is refused.
 
     Yields:

@@ -24,7 +24,8 @@ def read_chunks(path: Path, rel_name: str, max_bytes: int) -> Iterator[bytes]:
     """Read a file in chunks, decompressed by its ending (.gz, .zst, else as it is).
 
     Args:
-        path: where the file is. rel_name: its name in messages.
+        path: where the file is.
+        rel_name: its name in messages.
         max_bytes: most bytes after decompression.
 
     Yields:

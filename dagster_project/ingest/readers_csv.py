@@ -1,6 +1,7 @@
 """CSV and TSV: rows with their original text, and the same as raw rows.
 
-Quoting, headers, ragged rows and physical line numbers belong here. Which column means what does not.
+Quoting, headers, ragged rows and physical line numbers belong here. Which column means what does
+not.
 """
 
 import csv
@@ -95,7 +96,7 @@ def read_csv_rows(
     Raises:
         RefusedFileError: a line is not in the encoding.
     """
-    # Rows are bounded by their length already; the module's own limit is global and only in the way.
+    # Rows are bounded by their length already; the module's own limit is global and in the way.
     csv.field_size_limit(2**31 - 1)
     lines = _Lines(blocks, rel_name, encoding, max_row_bytes)
     reader = csv.reader(lines, delimiter=separator)
@@ -163,7 +164,7 @@ def read_csv(rows: Iterator[CsvRow], header: CsvRow, rel_name: str) -> Iterator[
     names = header.fields
     numbers: list[int] = []
     raws: list[str] = []
-    errors: list[str | None] = []
+    errors: dict[int, str] = {}
     chars = 0
     for row in rows:
         error, raw = row.error, row.text
@@ -171,15 +172,20 @@ def read_csv(rows: Iterator[CsvRow], header: CsvRow, rel_name: str) -> Iterator[
             error = "wrong_number_of_columns"
         if error is None:
             raw = object_text(names, row.fields)
+        else:
+            errors[len(raws)] = error
         numbers.append(row.line)
         raws.append(raw)
-        errors.append(error)
         chars += len(raw)
         if len(raws) == BATCH_ROWS or chars > _BATCH_CHARS:
-            yield raw_batch(rel_name, numbers, pa.array(raws, pa.string()), errors)
-            numbers, raws, errors, chars = [], [], [], 0
+            yield raw_batch(
+                rel_name, pa.array(numbers, pa.int64()), pa.array(raws, pa.string()), errors
+            )
+            numbers, raws, errors, chars = [], [], {}, 0
     if raws:
-        yield raw_batch(rel_name, numbers, pa.array(raws, pa.string()), errors)
+        yield raw_batch(
+            rel_name, pa.array(numbers, pa.int64()), pa.array(raws, pa.string()), errors
+        )
 
 
 def object_text(names: list[str], values: list[str] | list[str | None]) -> str:

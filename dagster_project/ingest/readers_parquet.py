@@ -64,7 +64,7 @@ def read_parquet(
     number = 1
     for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
         raws: list[str] = []
-        errors: list[str | None] = []
+        errors: dict[int, str] = {}
         columns = [_texts(column) for column in batch.columns] or [[None] * batch.num_rows]
         for row in zip(*columns, strict=True):
             values = list(row)[: len(names)]
@@ -73,9 +73,10 @@ def read_parquet(
             raw = object_text(names, texts)
             if len(raw) > max_line_bytes:
                 error, raw = "line_too_long", raw[:CUT_CHARS]
+            if error:
+                errors[len(raws)] = error
             raws.append(raw)
-            errors.append(error)
-        numbers = range(number, number + len(raws))
+        numbers = pa.array(range(number, number + len(raws)), pa.int64())
         number += len(raws)
         if raws:
             yield raw_batch(rel_name, numbers, pa.array(raws, pa.string()), errors)
@@ -87,9 +88,12 @@ BINARY = "\x00binary"
 def _texts(column: pa.Array) -> list[str | None]:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        # Python's datetimes end at microseconds; so does the log.
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_timestamp(column.type):
+        # The log ends at microseconds; Python's datetimes end at the year 9999, Arrow's do not.
+        zone = None if column.type.tz is None else "UTC"
+        column = column.cast(pa.timestamp("us", zone), safe=False).cast(pa.string())
+    elif pa.types.is_date(column.type):
+        column = column.cast(pa.string())
     return [_text(value) for value in column.to_pylist()]
 
 
