@@ -1,0 +1,145 @@
+"""The recommender on MovieLens 100K against reference figures.
+
+Protocol: every rating counts 1; per person the last one is the test and all before it are for
+training (ties of time by item code); all items are ranked, seen ones dropped, ties are pessimistic;
+943 persons, one relevant item each. One standard error is .009 for recall@10, .0045 for NDCG@10.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from ml.als import AlsParams, fit_als
+from ml.interactions import INTERACTIONS_SCHEMA, Weighting, bm25_weights, build_matrix
+from ml.ranking_metrics import ndcg_at_k, rank_relevant, recall_at_k
+from ml.recommendations import BOUGHT_SCHEMA, recommend_partition
+from ml.splits import leave_last_out
+
+SE_RECALL, SE_NDCG = 0.009, 0.0045
+
+
+@dataclass(frozen=True)
+class MovieLens:
+    train: sparse.csr_matrix
+    test_items: np.ndarray
+
+    def measure(self, scores: np.ndarray) -> pd.DataFrame:
+        """Recall@10, NDCG@10 and recall@20 of each person; scores (n_persons, n_items)."""
+        rows = []
+        for person, item in enumerate(self.test_items):
+            seen = self.train.indices[self.train.indptr[person] : self.train.indptr[person + 1]]
+            ranks = rank_relevant(scores[person], np.array([item]), seen)
+            rows.append((recall_at_k(ranks, 10), ndcg_at_k(ranks, 10), recall_at_k(ranks, 20)))
+        return pd.DataFrame(rows, columns=["recall@10", "ndcg@10", "recall@20"])
+
+
+@pytest.fixture(scope="module")
+def ratings(shared_data: Path) -> pd.DataFrame:
+    frame = pd.read_csv(shared_data / "recsys_ml100k" / "ml-100k.inter.gz", sep="\t")
+    frame.columns = ["person", "item", "rating", "time"]
+    assert len(frame) == 100_000
+    return frame
+
+
+@pytest.fixture(scope="module")
+def movielens(ratings: pd.DataFrame) -> MovieLens:
+    persons, person = np.unique(ratings["person"], return_inverse=True)
+    items, item = np.unique(ratings["item"], return_inverse=True)
+    assert (len(persons), len(items)) == (943, 1682)
+    codes = ratings["item"].to_numpy(dtype=np.int64)
+    times = ratings["time"].to_numpy(dtype=np.int64)
+    position = leave_last_out(person.astype(np.int64), codes, times)
+    is_train = position > 0
+    ones = np.ones(is_train.sum(), dtype=np.float32)
+    train = sparse.csr_matrix((ones, (person[is_train], item[is_train])), shape=(943, 1682))
+    test_items = np.empty(943, dtype=np.int64)
+    test_items[person[~is_train]] = item[~is_train]
+    return MovieLens(train, test_items)
+
+
+@pytest.fixture(scope="module")
+def popularity(movielens: MovieLens) -> pd.DataFrame:
+    counts = np.bincount(movielens.train.indices, minlength=1682).astype(float)
+    return movielens.measure(np.tile(counts, (943, 1)))
+
+
+def test_popularity_reproduces_the_reference(popularity: pd.DataFrame) -> None:
+    means = popularity.mean()
+    # Nothing random here: the figures themselves, to their last digit.
+    assert means["recall@10"] == pytest.approx(0.050, abs=0.0005)
+    assert means["ndcg@10"] == pytest.approx(0.025, abs=0.0005)
+    assert means["recall@20"] == pytest.approx(0.082, abs=0.0005)
+
+
+def test_als_reproduces_the_reference(movielens: MovieLens, popularity: pd.DataFrame) -> None:
+    # Confidence 1 for a seen item: weights of 0 with alpha 1 give exactly that.
+    weights = movielens.train.copy()
+    weights.data[:] = 0
+    model = fit_als(weights, AlsParams(factors=64, regularization=10.0, alpha=1.0))
+    found = movielens.measure(model.user_factors @ model.item_factors.T)
+    assert found["recall@10"].mean() == pytest.approx(0.086, abs=2 * SE_RECALL)
+    assert found["ndcg@10"].mean() == pytest.approx(0.039, abs=2 * SE_NDCG)
+    _assert_better(found, popularity)
+
+
+def test_als_on_bm25_weights_beats_popularity(
+    movielens: MovieLens, popularity: pd.DataFrame
+) -> None:
+    model = fit_als(bm25_weights(movielens.train), AlsParams())
+    found = movielens.measure(model.user_factors @ model.item_factors.T)
+    assert found["recall@10"].mean() == pytest.approx(0.093, abs=2 * SE_RECALL)
+    assert found["ndcg@10"].mean() == pytest.approx(0.046, abs=2 * SE_NDCG)
+    _assert_better(found, popularity)
+
+
+def _assert_better(found: pd.DataFrame, popularity: pd.DataFrame) -> None:
+    """By at least two standard errors of the paired difference."""
+    for metric in ("recall@10", "ndcg@10"):
+        gain = found[metric] - popularity[metric]
+        assert gain.mean() > 2 * gain.std() / np.sqrt(len(gain))
+
+
+def test_the_partitions_lists_hit_the_held_out_film(
+    ratings: pd.DataFrame, movielens: MovieLens, popularity: pd.DataFrame
+) -> None:
+    """The whole path, from rows to lists; every rating is a view.
+
+    Most persons rated all their films in one sitting. So that the gate has a last week to judge,
+    each person's ratings are spread over the 60 days before as_of, in their order.
+    """
+    position = leave_last_out(
+        ratings["person"].to_numpy(dtype=np.int64),
+        ratings["item"].to_numpy(dtype=np.int64),
+        ratings["time"].to_numpy(dtype=np.int64),
+    )
+    as_of = date(1998, 4, 22)
+    train = ratings[position > 0]
+    longest = pd.Series(position).groupby(ratings["person"].to_numpy()).max()
+    share = (position[position > 0] - 1) / train["person"].map(longest).to_numpy()
+    back = np.floor(share * 60).astype(np.int64)
+    rows = pa.table(
+        {
+            "person_id": train["person"].map("p{}".format).to_list(),
+            "product_id": train["item"].map("i{}".format).to_list(),
+            "interaction": ["view"] * len(train),
+            "event_date": pa.array(np.datetime64(as_of) - back),
+            "n": np.ones(len(train), dtype=np.int64),
+        }
+    ).cast(INTERACTIONS_SCHEMA)
+    run = recommend_partition(rows, BOUGHT_SCHEMA.empty_table(), as_of)
+    test = ratings[position == 0]
+    truth = {f"p{p}": f"i{i}" for p, i in zip(test["person"], test["item"], strict=True)}
+    lists = run.recommendations.to_pandas()
+    hits = lists["product_id"] == lists["person_id"].map(truth)
+    recall = hits.sum() / len(truth)
+    assert run.gate.served == "model", run.gate.reason
+    assert recall > popularity["recall@10"].mean() + 2 * SE_RECALL
+    assert len(build_matrix(rows, as_of, Weighting()).person_ids) == lists["person_id"].nunique()
+    seen = set(zip(rows["person_id"].to_pylist(), rows["product_id"].to_pylist(), strict=True))
+    assert not seen & set(zip(lists["person_id"], lists["product_id"], strict=True))
