@@ -210,16 +210,23 @@ def random_plan(rng: Random, seals: Seals, *, kills: bool = True) -> tuple[Run, 
     for chunk, whole in random_requests(rng, seals):
         for day in chunk:
             visible[day] = len(seals[day]) if whole else max(1, visible.get(day, 0))
-        run = Run(tuple(chunk), dict(visible))
-        while kills and rng.randrange(100) >= 80:
-            runs.append(replace(run, kill_after=rng.randrange(1, 20) / 20))
+        runs.append(Run(tuple(chunk), dict(visible)))
+    return with_kills(rng, runs) if kills else tuple(runs)
+
+
+def with_kills(rng: Random, runs: list[Run]) -> tuple[Run, ...]:
+    """Kill some of the runs; then mostly the same comes again, else the next one. The last finishes."""
+    plan: list[Run] = []
+    for run in runs:
+        while rng.randrange(100) >= 80:
+            plan.append(replace(run, kill_after=rng.randrange(1, 20) / 20))
             if rng.randrange(100) >= 75:
                 break
         else:
-            runs.append(run)
-    if runs[-1].kill_after is not None:
-        runs.append(replace(runs[-1], kill_after=None))
-    return tuple(runs)
+            plan.append(run)
+    if plan[-1].kill_after is not None:
+        plan.append(replace(plan[-1], kill_after=None))
+    return tuple(plan)
 
 
 def random_history(

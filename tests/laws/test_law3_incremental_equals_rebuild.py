@@ -1,0 +1,93 @@
+"""Law 3: whatever the order of arrival and of runs, every table equals the oracle and a full rebuild.
+
+Belongs here: random histories against every stored table. Not here: single situations by name
+(`test_law3_scenarios`), every place of death (`test_law3_kills`), rules broken on purpose
+(`test_law3_mutations`). For hours of it: `python -m tests.laws.long --seconds 3600`.
+"""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.laws.batches import random_batch, recut_batch
+from tests.laws.compiled import compiled_models
+from tests.laws.harness import (
+    ORACLE_TABLES,
+    REBUILT_TABLES,
+    TRIED,
+    counter_example,
+    expected_tables,
+    follow_to_end,
+    rebuild,
+    sorted_rows,
+    stored_models,
+)  # fmt: skip
+from tests.laws.histories import histories
+from tests.laws.long import culprit
+
+BATCH_SEEDS = range(12)
+BATCH_SIZE = 30
+ARRIVAL_COLUMNS = {
+    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed"
+}  # fmt: skip
+
+
+def test_every_stored_table_is_compared():
+    assert stored_models(compiled_models()) == {*ORACLE_TABLES, *REBUILT_TABLES}
+
+
+def test_the_oracle_has_every_table_that_is_compared_with_it():
+    history = random_batch(Random(0), 1).whole
+    assert set(expected_tables(history, len(history.plan) - 1)) == set(ORACLE_TABLES)
+
+
+@pytest.mark.parametrize("seed", BATCH_SEEDS)
+def test_random_histories_equal_the_oracle_after_every_run_and_a_rebuild_at_the_end(seed):
+    batch = random_batch(Random(seed), BATCH_SIZE)
+    difference = counter_example(batch.whole)
+    TRIED.histories += len(batch.parts) - 1
+    if difference:
+        pytest.fail(f"batch {seed}: {difference}\n{culprit(batch)}")
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(histories())
+def test_any_history_equals_the_oracle_after_every_run_and_a_rebuild_at_the_end(history):
+    difference = counter_example(history)
+    assert difference is None, f"{difference}\n{history.describe()}"
+
+
+@pytest.mark.parametrize("seed", [100, 101])
+def test_cutting_arrivals_into_other_days_changes_only_arrival_columns(seed):
+    batch = random_batch(Random(seed), 20)
+    other = recut_batch(Random(seed), batch)
+    assert other.as_of == batch.whole.as_of
+    assert len(other.log_rows) == len(batch.whole.log_rows)
+    followed, difference = follow_to_end(batch.whole)
+    assert difference is None
+    recut = rebuild(other)
+    schemas = {model.name: model.relation.split(".")[0] for model in compiled_models()}
+    for table in (*ORACLE_TABLES, *REBUILT_TABLES):
+        if schemas[table] != "dq":
+            assert sorted_rows(followed, table, ARRIVAL_COLUMNS) == sorted_rows(
+                recut, table, ARRIVAL_COLUMNS
+            ), table
+
+
+def test_a_rebuild_does_not_depend_on_the_order_of_the_log():
+    history = random_batch(Random(200), 10).whole
+    backwards = {
+        day: tuple(tuple(reversed(seal)) for seal in reversed(seals))
+        for day, seals in reversed(history.seals.items())
+    }
+    one, other = rebuild(history), rebuild(replace(history, seals=backwards))
+    for table in (*ORACLE_TABLES, *REBUILT_TABLES):
+        assert sorted_rows(one, table) == sorted_rows(other, table), table
