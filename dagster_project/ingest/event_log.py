@@ -1,0 +1,239 @@
+"""The immutable log: batches become seals, days are closed, and nothing sealed is ever rewritten.
+
+Here: the order of writes that survives a crash, mending what a crash left, and which days still have something to do.
+Not here: what is in a batch (`batch`), and the form of a seal (`seals`).
+"""
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dagster_project.ingest import batch, seals
+from dagster_project.ingest.batch import LandedFile, StagedBatch
+from dagster_project.ingest.config import Settings
+from dagster_project.ingest.durable import (
+    crash_point,
+    fsync_folder,
+    make_folder,
+    place_copy,
+    sha256_of,
+)
+from dagster_project.ingest.errors import FootfallError, LogIntegrityError
+from dagster_project.ingest.vault import Vault
+from dagster_project.state import StatePaths
+from expectations.contract import Registry
+
+
+def closing_time(day: date, settings: Settings) -> datetime:
+    """When an arrival date takes no more: its end and the grace after it, UTC."""
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)
+    return end + timedelta(hours=settings.settings.grace_hours)
+
+
+def days(paths: StatePaths) -> dict[date, bool]:
+    """Arrival dates with a seal, and whether they are closed."""
+    found: dict[date, bool] = {}
+    for manifest in seals.load_chain(paths):
+        found[manifest.arrival_date] = found.get(manifest.arrival_date, False) or manifest.closes_day
+    return found
+
+
+def stage_day(
+    paths: StatePaths,
+    settings: Settings,
+    registry: Registry,
+    vault: Vault,
+    day: date,
+    landed: Sequence[LandedFile] | None = None,
+) -> StagedBatch:
+    """Stage what a day has to load; a closed day stages nothing and says so.
+
+    Args:
+        paths: the state folder; the caller holds its lock.
+        settings: the settings. registry: the contract. vault: open.
+        day: the arrival date.
+        landed: a scan of the landing folder; None to scan it now.
+    """
+    chain = seals.load_chain(paths)
+    landed = batch.scan_landing(paths, settings) if landed is None else landed
+    changed = tuple(
+        batch.changed_files(paths, [file for file in landed if file.day == day], chain)
+    )
+    if any(one.arrival_date == day and one.closes_day for one in chain):
+        return StagedBatch(day, is_closed=True, changed=changed)
+    files = batch.files_for(paths, day, landed, chain)
+    staged = batch.stage(paths, settings, registry, vault, day, files)
+    return StagedBatch(**{**vars(staged), "changed": changed})
+
+
+def seal(
+    paths: StatePaths,
+    settings: Settings,
+    vault: Vault,
+    staged: StagedBatch,
+    now: datetime,
+    accepted_reason: str | None = None,
+) -> seals.Manifest | None:
+    """Add a staged batch to the log for ever; close its day when its time is over.
+
+    Returns:
+        The seal; None where there was nothing to add and nothing to close.
+
+    Raises:
+        LogIntegrityError: counts do not add up, or the chain is not what HEAD says.
+    """
+    closes = now >= closing_time(staged.day, settings)
+    if staged.is_closed or (staged.is_empty and not closes):
+        return None
+    head = seals.read_head(paths)
+    sequence = head.sequence + 1
+    folder = paths.staging_day(staged.day)
+    vault.flush()
+    crash_point("seal: vault flushed")
+    make_folder(paths.manifests)
+    parts = _place_parts(paths, staged, folder, sequence)
+    quarantine = _place_quarantine(paths, staged, folder, sequence)
+    crash_point("seal: parts placed")
+    manifest = seals.append(
+        paths,
+        seals.Manifest(
+            sequence=sequence,
+            arrival_date=staged.day,
+            sealed_at=now,
+            contract_version=staged.contract_version,
+            closes_day=closes,
+            accepted_reason=accepted_reason,
+            previous=head.hash,
+            files=staged.files,
+            refused=staged.refused,
+            parts=tuple(parts),
+            quarantine=tuple(quarantine),
+            sources=staged.sources,
+        ),
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    crash_point("seal: staging removed")
+    return manifest
+
+
+def _place_parts(
+    paths: StatePaths, staged: StagedBatch, folder: Path, sequence: int
+) -> list[seals.Part]:
+    parts = []
+    target_folder = paths.log_day(staged.day)
+    for number, name in enumerate(staged.parts):
+        make_folder(target_folder)
+        target = target_folder / f"{sequence:08d}-{number:03d}.parquet"
+        place_copy(folder / name, target)
+        crash_point("seal: part placed")
+        dates = pc.min_max(pq.read_table(target, columns=["event_ts"])["event_ts"]).as_py()
+        parts.append(
+            seals.Part(
+                path=str(target.relative_to(paths.home)),
+                rows=pq.read_metadata(target).num_rows,
+                bytes=target.stat().st_size,
+                sha256=sha256_of(target),
+                first_event_date=dates["min"].date() if dates["min"] else None,
+                last_event_date=dates["max"].date() if dates["max"] else None,
+            )
+        )
+    if parts:
+        fsync_folder(target_folder)
+    return parts
+
+
+def _place_quarantine(
+    paths: StatePaths, staged: StagedBatch, folder: Path, sequence: int
+) -> list[seals.QuarantineFile]:
+    if not staged.quarantine_rows:
+        return []
+    target_folder = paths.quarantine_day(staged.day)
+    make_folder(target_folder)
+    target = target_folder / f"{sequence:08d}.parquet"
+    place_copy(folder / "quarantine.parquet", target)
+    fsync_folder(target_folder)
+    return [
+        seals.QuarantineFile(
+            path=str(target.relative_to(paths.home)),
+            rows=staged.quarantine_rows,
+            bytes=target.stat().st_size,
+            sha256=sha256_of(target),
+        )
+    ]
+
+
+def recover(paths: StatePaths) -> list[str]:
+    """Mend what a crash left: unsealed parts go, HEAD follows the newest seal.
+
+    Returns:
+        What was done, one line each.
+
+    Raises:
+        LogIntegrityError: the log differs from its seals in a way that no crash leaves.
+    """
+    done = []
+    chain = seals.load_manifests(paths)
+    head = seals.read_head(paths)
+    if seals.head_problem(head, chain) is not None and seals.is_one_behind(head, chain):
+        seals.write_head(paths, seals.Head(chain[-1].sequence, chain[-1].hash))
+        done.append(f"log/manifests/HEAD: names seal {chain[-1].sequence} now, as a crash left it one behind")
+        head = seals.read_head(paths)
+    seals.check_head(head, chain)
+    named = {one.path for manifest in chain for one in (*manifest.parts, *manifest.quarantine)}
+    next_sequence = f"{head.sequence + 1:08d}"
+    for folder in (paths.log_events, paths.quarantine):
+        for file in sorted(folder.glob("arrival_date=*/*")):
+            place = str(file.relative_to(paths.home))
+            # A crash leaves files of the next seal alone; others are not ours to remove.
+            if place not in named and file.name.startswith((next_sequence, ".")):
+                file.unlink()
+                done.append(f"{place}: removed, since no seal names it")
+    return done
+
+
+def accept(
+    paths: StatePaths, settings: Settings, vault: Vault, day: date, reason: str, now: datetime
+) -> seals.Manifest:
+    """Seal a refused batch as it is.
+
+    Raises:
+        FootfallError: no batch waits, or no reason was given.
+    """
+    if not reason.strip():
+        raise FootfallError(f"{day}: a reason is needed; it is kept in the seal")
+    recover(paths)
+    staged = batch.staged_batch(paths, day)
+    sealed = {file.path for one in seals.load_chain(paths) for file in one.files}
+    if any(file.path in sealed for file in staged.files):
+        raise LogIntegrityError(f"{day}: the batch in staging is sealed already; run `footfall run`")
+    manifest = seal(paths, settings, vault, staged, now, accepted_reason=reason.strip())
+    if manifest is None:
+        raise FootfallError(f"{day}: nothing to seal in the batch that waits")
+    return manifest
+
+
+def stragglers(paths: StatePaths, settings: Settings) -> list[str]:
+    """Files that landed for closed days and wait to be loaded under an open one."""
+    chain = seals.load_chain(paths)
+    closed = {one.arrival_date for one in chain if one.closes_day}
+    landed = batch.scan_landing(paths, settings)
+    return [
+        file.path
+        for file in batch.unsealed_files(paths, landed, chain)
+        if file.day in closed
+    ]
+
+
+def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[date]:
+    """Days with something to load or to close; today's for what came for closed days."""
+    known = days(paths)
+    landed = batch.scan_landing(paths, settings)
+    found = {day for day, closed in known.items() if not closed and now >= closing_time(day, settings)}
+    for file in batch.unsealed_files(paths, landed, seals.load_chain(paths)):
+        if file.day <= now.date():
+            found.add(now.date() if known.get(file.day, False) else file.day)
+    return sorted(found)

@@ -1,0 +1,118 @@
+"""Small Parquet tables that dbt reads beside the log: what is sealed, what is set, what is registered.
+
+Written anew before each run, whole, so that dbt needs no Python to know which parts are the log. Nothing
+about a person is in them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dagster_project.ingest import seals
+from dagster_project.ingest.config import Settings
+from dagster_project.ingest.durable import make_folder, write_atomic
+from dagster_project.state import StatePaths
+from expectations.contract import LOG_COLUMNS, Registry, event_types_table
+
+_TEXT, _NUMBER, _DATE = pa.string(), pa.int64(), pa.date32()
+_SCHEMAS: Mapping[str, pa.Schema] = {
+    "log_parts": pa.schema(
+        [("arrival_date", _DATE), ("path", _TEXT), ("rows", _NUMBER), ("sequence", _NUMBER)]
+    ),
+    "log_files": pa.schema(
+        [("arrival_date", _DATE), ("source", _TEXT), ("source_file", _TEXT)]
+        + [(name, _NUMBER) for name in ("read", "logged", "quarantined", "withheld", "sequence")]
+    ),
+    "log_days": pa.schema([("arrival_date", _DATE), ("is_closed", pa.bool_())]),
+    "sources": pa.schema([("source", _TEXT), ("order_grain", _TEXT), ("currency", _TEXT)]),
+    "settings": pa.schema([("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]),
+    "funnels": pa.schema(
+        [
+            ("funnel", _TEXT), ("mode", _TEXT), ("unit", _TEXT), ("window_s", _NUMBER),
+            ("step", pa.int32()), ("step_name", _TEXT), ("event_name", _TEXT),
+        ]
+    ),
+}  # fmt: skip
+
+
+def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> None:
+    """Write every table, each whole or not at all."""
+    make_folder(paths.warehouse_inputs)
+    chain = seals.load_chain(paths)
+    for name, rows in _rows(settings, chain).items():
+        _write(paths, name, pa.Table.from_pylist(rows, schema=_SCHEMAS[name]))
+    _write(paths, "event_types", event_types_table(registry))
+    empty = paths.warehouse_inputs / "empty_events.parquet"
+    if not empty.exists():
+        _write_empty_events(empty)
+
+
+def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dict[str, Any]]]:
+    general = settings.settings
+    days: dict[Any, bool] = {}
+    for one in chain:
+        days[one.arrival_date] = days.get(one.arrival_date, False) or one.closes_day
+    return {
+        "log_parts": [
+            {"arrival_date": one.arrival_date, "path": part.path, "rows": part.rows, "sequence": one.sequence}
+            for one in chain
+            for part in one.parts
+        ],
+        "log_files": [
+            {
+                "arrival_date": one.arrival_date,
+                "source": file.source,
+                "source_file": file.path,
+                "read": file.read,
+                "logged": file.logged,
+                "quarantined": file.quarantined,
+                "withheld": sum(file.withheld.values()),
+                "sequence": one.sequence,
+            }
+            for one in chain
+            for file in one.files
+        ],
+        "log_days": [{"arrival_date": day, "is_closed": closed} for day, closed in sorted(days.items())],
+        "sources": [
+            {"source": name, "order_grain": source.order_grain, "currency": source.currency}
+            for name, source in sorted(settings.sources.items())
+        ],
+        "settings": [
+            {
+                "reporting_timezone": general.reporting_timezone,
+                "reporting_currency": general.reporting_currency,
+            }
+        ],
+        "funnels": [
+            {
+                "funnel": name,
+                "mode": funnel.mode,
+                "unit": funnel.unit,
+                "window_s": funnel.window_s,
+                "step": number,
+                "step_name": step.name,
+                "event_name": step.event,
+            }
+            for name, funnel in sorted(settings.funnels.items())
+            for number, step in enumerate(funnel.steps, start=1)
+        ],
+    }  # fmt: skip
+
+
+def _write(paths: StatePaths, name: str, table: pa.Table) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_atomic(paths.warehouse_inputs / f"{name}.parquet", sink.getvalue().to_pybytes())
+
+
+def _write_empty_events(target: Path) -> None:
+    columns = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in LOG_COLUMNS.items())
+    with duckdb.connect() as con:
+        table = con.execute(f"select {columns} limit 0").to_arrow_table()
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_atomic(target, sink.getvalue().to_pybytes())
