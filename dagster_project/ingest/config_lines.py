@@ -102,7 +102,7 @@ def parse_yaml(data: bytes, name: str) -> LinedDocument:
         raise ConfigError(f"{name}: not valid YAML: {one_line(str(error), 200)}") from None
     except RecursionError:
         raise ConfigError(f"{name}: nested deeper than {MAX_DEPTH} levels") from None
-    except (ValueError, IndexError):  # PyYAML's scanner on e.g. an escape beyond Unicode
+    except (ValueError, OverflowError):  # PyYAML's scanner on e.g. an escape beyond Unicode
         raise ConfigError(f"{name}: not valid YAML: an escape that is no character") from None
     builder = _Builder(name)
     value: Value = {} if root is None else builder.build(root, (), 0)

@@ -5,6 +5,7 @@ made here; running it is `mapping.py`.
 """
 
 import json
+from collections import Counter
 
 from dagster_project.ingest.config import (
     MAPPED_FIELDS,
@@ -42,11 +43,14 @@ def candidates_sql(source_name: str, source: SourceSettings, raw_rows: str) -> s
     mapping = _mapping(source)
     is_canonical = source.format == "canonical"
     columns = list(dict.fromkeys(c for field in mapping.values() for c in field.columns))
-    keys = [*(c for c in columns if not c.startswith("$.")), *(["properties"] * is_canonical)]
-    paths = [column for column in columns if column.startswith("$.")]
-    # Where each column's value is. By position: names of keys may differ in case alone.
-    at = {key: f"struct_extract_at(__ff_keys, {i + 1})" for i, key in enumerate(keys)}
+    # A structure is read faster than paths, but its names must differ by more than their case.
+    folded = Counter(column.lower() for column in columns)
+    keys = [c for c in columns if not c.startswith("$.") and folded[c.lower()] == 1]
+    paths = [column for column in columns if column not in keys]
+    at = {key: f"struct_extract(__ff_keys, {quote_text(key)})" for key in keys}
     at.update({path: f"__ff_paths[{i + 1}]" for i, path in enumerate(paths)})
+    if is_canonical:
+        keys.append("properties")
 
     expressions = {name: field for name, field in mapping.items() if field.sql is not None}
     sql_columns = list(dict.fromkeys(c for field in expressions.values() for c in field.columns))
@@ -61,11 +65,7 @@ def candidates_sql(source_name: str, source: SourceSettings, raw_rows: str) -> s
     times = [
         f"{_parsed_sql(name, mapping.get(name), source)} as {name}_parsed" for name in TIME_FIELDS
     ]
-    properties = (
-        _canonical_properties(at["properties"])
-        if is_canonical
-        else _mapped_properties(source, mapping)
-    )
+    properties = _canonical_properties() if is_canonical else _mapped_properties(source, mapping)
     return f"""
 with lines as (
     select
@@ -200,12 +200,12 @@ def _read_error(
     return "case " + " ".join(f"when {when}" for when in whens) + " end"
 
 
-def _canonical_properties(given: str) -> str:
+def _canonical_properties() -> str:
     # Keys that are no field move into properties.
     known = _list(_CANONICAL_KEYS)
     members = _members(f"list_filter({_MAP}, lambda e: e.key not in {known})")
     return f"""
-        {given} as __ff_given,
+        __ff_keys.properties as __ff_given,
         case when json_type(__ff_given) = 'OBJECT' then __ff_given::varchar
             else '{{}}' end as __ff_object,
         list_filter(__ff_names, lambda k: k not in {known}) as __ff_extra,
@@ -226,13 +226,13 @@ def _mapped_properties(source: SourceSettings, mapping: dict[str, FieldMapping])
         return "'{}' as __ff_properties"
     test = " or ".join(tests)
     if source.format != "jsonl":
-        test = f"({test}) and e.value::varchar not in ('\"\"', 'null')"
+        test = f"({test}) and coalesce(e.value::varchar, 'null') not in ('\"\"', 'null')"
     entries = f"list_filter({_MAP}, lambda e: {test})"
     return f"coalesce('{{' || {_members(entries)} || '}}', '{{}}') as __ff_properties"
 
 
 def _members(entries: str) -> str:
-    pair = "to_json(e.key)::varchar || ':' || e.value::varchar"
+    pair = "to_json(e.key)::varchar || ':' || coalesce(e.value::varchar, 'null')"
     return f"array_to_string(list_transform({entries}, lambda e: {pair}), ',')"
 
 

@@ -8,7 +8,7 @@ import duckdb
 
 from dagster_project.ingest.mapping_sql import quote_text
 
-_PER_UNIT = {"s": ("* 1000000", 11), "ms": ("* 1000", 14), "us": ("", 17), "ns": ("/ 1000", 20)}
+_PER_UNIT = {"s": ("* 1000000", 12), "ms": ("* 1000", 15), "us": ("", 18), "ns": ("/ 1000", 21)}
 _ZONE = r"(Z|z| ?UTC|[+-](0\d|1[0-8])(:?[0-5]\d)?)"
 _ISO = r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?" + _ZONE + "?)?"
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
