@@ -53,6 +53,7 @@ class _Lines:
         self.taken: list[str] = []
         self.chars = 0
         self.too_long = False
+        self.is_unclosed = False
 
     def __iter__(self) -> "_Lines":
         return self
@@ -62,7 +63,12 @@ class _Lines:
             # An open quote must not swallow the rest of the file: end the row here.
             self.too_long = True
             raise csv.Error("row too long")
-        self.next_line, text, cut = next(self._lines)
+        line = next(self._lines, None)
+        if line is None:
+            # The file ends where a row wants more: inside of quotes.
+            self.is_unclosed = bool(self.taken)
+            raise StopIteration
+        self.next_line, text, cut = line
         self.too_long = self.too_long or cut
         self.taken.append(text)
         self.chars += len(text)
@@ -116,7 +122,7 @@ def read_csv_rows(
             error, text = "line_too_long", text[:CUT_CHARS]
         elif not error and not fields:
             continue
-        elif len(lines.taken) > 1 and text.count('"') % 2:
+        elif lines.is_unclosed:
             error = "unclosed_quote"
         elif "\x00" in text:
             error = "nul_character"
