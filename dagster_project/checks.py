@@ -40,13 +40,9 @@ EVENT_LOG_CHECKS = [
 
 def log_check_results(report: LoadReport) -> Iterator[dg.AssetCheckResult]:
     """All four checks of `event_log`."""
-    contract_failures = [line for one in report.contract for line in one.failures()]
-    contract_failures += [f"{day.day}: {text}" for day in report.refused for text in day.refusals]
+    contract_failures = [f"{day.day}: {text}" for day in report.refused for text in day.refusals]
     yield _result("event_batch_meets_contract", contract_failures, blocking=True)
-    immutability = list(report.problems)
-    if report.immutability is not None:
-        immutability += report.immutability.failures()
-    yield _result("event_log_is_unaltered", immutability, blocking=True)
+    yield _result("event_log_is_unaltered", report.integrity, blocking=True)
     yield _result("arrival_volume_is_usual", report.unusual_volumes, blocking=False)
     yield _result("null_shares_are_usual", report.unusual_nulls, blocking=False)
 
@@ -78,7 +74,7 @@ def log_metadata(report: LoadReport) -> dict[str, dg.MetadataValue]:
     """Counts of the days of a run, in all and day by day."""
     days = report.days
     table = "\n".join(
-        f"| {day.day} | {day.read} | {day.logged} | {day.quarantined} | {day.withheld} | "
+        f"| {day.day} | {day.read} | {day.logged} | {day.quarantined} | "
         f"{'closed' if day.is_closed else 'open'} | {day.sequence or ''} |"
         for day in days[-60:]
     )
@@ -87,9 +83,8 @@ def log_metadata(report: LoadReport) -> dict[str, dg.MetadataValue]:
         "dagster/row_count": dg.IntMetadataValue(sum(day.logged for day in days)),
         "read": dg.IntMetadataValue(sum(day.read for day in days)),
         "quarantined": dg.IntMetadataValue(sum(day.quarantined for day in days)),
-        "withheld": dg.IntMetadataValue(sum(day.withheld for day in days)),
         "days": dg.MarkdownMetadataValue(
-            "| day | read | logged | quarantined | withheld | state | seal |\n|---|---|---|---|---|---|---|\n" + table
+            "| day | read | logged | quarantined | state | seal |\n|---|---|---|---|---|---|\n" + table
         ),
         "files_to_look_at": dg.MarkdownMetadataValue("\n".join(f"- {n}" for n in notes) or "none"),
     }

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,3 +168,12 @@ def read_manifest(paths: StatePaths) -> dict[str, Any]:
     """The parsed manifest as a dict."""
     content: dict[str, Any] = json.loads(manifest_path(paths).read_bytes())
     return content
+
+
+def outboxes(manifest: Mapping[str, Any]) -> list[str]:
+    """Relations of the models that accumulate until the work set is struck off."""
+    return [
+        f"{node['schema']}.{node['alias']}"
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "accumulate"
+    ]

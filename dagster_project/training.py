@@ -33,13 +33,13 @@ class TrainedPartition:
 
 def output_schema(output: str) -> pa.Schema:
     """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
-    from ml import anomalies, recommendations
+    from ml import anomalies, cards, recommendations
 
     schemas = {
         "recommendations": recommendations.RECOMMENDATIONS_SCHEMA,
         "similar_products": recommendations.SIMILAR_PRODUCTS_SCHEMA,
         "anomaly_scores": anomalies.ANOMALY_SCORES_SCHEMA,
-        "model_metrics": anomalies.MODEL_METRICS_SCHEMA,
+        "model_metrics": cards.MODEL_METRICS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
 
@@ -62,9 +62,7 @@ def train_recommendations(paths: StatePaths, settings: Settings, day: date) -> T
     pairs = bought.select(["person_id", "product_id"])
     if not settings.settings.exclude_bought:
         pairs = pairs.slice(0, 0)
-    run = recommend_partition(
-        interactions, pairs, day, RecommendationParams(window_days=window)
-    )
+    run = recommend_partition(interactions, pairs, day, RecommendationParams(window_days=window))
     _write_output(paths, "recommendations", day, run.recommendations)
     _write_output(paths, "similar_products", day, run.similar_products)
     _write_card(paths, "recommendations", day, run.card_bytes())
@@ -82,10 +80,10 @@ def train_recommendations(paths: StatePaths, settings: Settings, day: date) -> T
 
 def score_anomalies(paths: StatePaths, settings: Settings, day: date) -> TrainedPartition:
     """Anomaly scores of the log-ins that arrived on a partition and of its KPIs."""
-    from ml.anomalies import score_partition
+    from ml import anomalies as family
 
     window = settings.settings.training_window_days
-    run = score_partition(
+    run = family.score_anomalies(
         warehouse.read_as_of(paths, "ml_logins", day, window),
         warehouse.read_as_of(paths, "ml_kpi_series", day, window),
         day,

@@ -40,15 +40,6 @@ class Translator(DagsterDbtTranslator):
         return [_OWNERS[self.get_group_name(dbt_resource_props) or "core"]]
 
 
-def outboxes(manifest: Mapping[str, Any]) -> list[str]:
-    """Relations of the models that accumulate until the work set is struck off."""
-    return [
-        f"{node['schema']}.{node['alias']}"
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["config"]["materialized"] == "accumulate"
-    ]
-
-
 def dbt_model_assets(
     paths: StatePaths, partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
 ) -> dg.AssetsDefinition:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project import warehouse
-from dagster_project.assets.dbt_models import outboxes
+from dagster_project.dbt_build import outboxes
 from dagster_project.resources import FootfallState
 from dagster_project.serving import publish
 

@@ -23,7 +23,7 @@ from dagster_project.ingest.errors import FootfallError, RefusedFileError
 from dagster_project.ingest.mapping import create_candidates, load_candidates
 from dagster_project.ingest.quarantine import QUARANTINE_SCHEMA, encrypt_rows
 from dagster_project.ingest.readers import file_ending
-from dagster_project.ingest.treatment import Treatment, treat
+from dagster_project.ingest.treatment import treat
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import Registry, split_sql
@@ -203,10 +203,7 @@ def stage(
     if not files:
         return StagedBatch(day, contract_version=registry.contract_version)
     make_folder(folder)
-    treatment = Treatment(
-        settings.sources, registry, vault, tuple(settings.settings.junk_identifiers)
-    )
-    work = _Work(paths, settings, treatment, day, folder)
+    work = _Work(paths, settings, registry, vault, day)
     with duckdb.connect(config={"temp_directory": str(folder / ".tmp")}) as con:
         for chunk in work.chunks(con, files):
             work.write_chunk(con, chunk)
@@ -271,15 +268,16 @@ class _Work:
         self,
         paths: StatePaths,
         settings: Settings,
-        treatment: Treatment,
+        registry: Registry,
+        vault: Vault,
         day: date,
-        folder: Path,
     ) -> None:
         self._paths = paths
         self._settings = settings
-        self._treatment = treatment
+        self._registry = registry
+        self._vault = vault
         self._day = day
-        self._folder = folder
+        self._folder = paths.staging_day(day)
         self._refused_rows: list[pa.Table] = []
         self.files: list[seals.SealedFile] = []
         self.refused: list[seals.RefusedFile] = []
@@ -344,7 +342,7 @@ class _Work:
         """Split and treat the candidates; write a part; count each file's rows."""
         settings = self._settings.settings
         select = split_sql(
-            self._treatment.registry,
+            self._registry,
             "candidates",
             arrival_date=self._day,
             earliest_event_date=settings.earliest_event_date,
@@ -358,7 +356,15 @@ class _Work:
                 "count(*) filter (where len(reasons) > 0) from split group by all"
             ).fetchall()
         }
-        treated = treat(con, "split", self._treatment)
+        treated = treat(
+            con,
+            "split",
+            sources=self._settings.sources,
+            registry=self._registry,
+            vault=self._vault,
+            junk=settings.junk_identifiers,
+            arrival_date=self._day,
+        )
         name = f"part-{len(self.parts):03d}.parquet"
         written = con.execute(
             f"copy (select * from {treated} order by event_ts, event_id, source_file, source_line) "
@@ -384,7 +390,7 @@ class _Work:
         """Write all refused rows, encrypted; give their number."""
         rows = pa.concat_tables(self._refused_rows, promote_options="permissive")
         if rows.num_rows:
-            encrypted = encrypt_rows(self._treatment.vault, rows)
+            encrypted = encrypt_rows(self._vault, rows)
             pq.write_table(
                 encrypted.cast(QUARANTINE_SCHEMA),
                 self._folder / "quarantine.parquet",

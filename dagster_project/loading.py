@@ -1,0 +1,194 @@
+"""From landed files to sealed days, with the checks that must hold before a seal.
+
+Belongs here: the order of stage, check and seal over the days of a run, and what there is to say about
+it afterwards. Not here: reading, treating or sealing itself (`ingest/`), the contract and its suites
+(`expectations/`), and Dagster.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from dagster_project.arrival_statistics import compare_with_weeks_before
+from dagster_project.ingest import batch, event_log, seals, verify, warehouse_inputs
+from dagster_project.ingest.config import Settings
+from dagster_project.ingest.vault import Vault
+from dagster_project.state import StatePaths
+from dagster_project.training import write_empty_outputs
+from expectations.contract import Registry, batch_suite, counts_suite, load_registry, seals_suite
+from expectations.data_docs import write_data_docs
+from expectations.validate import Report, validate
+
+
+@dataclass(frozen=True)
+class DayLoad:
+    """What became of an arrival date in a run; `refusals` says why nothing was sealed."""
+
+    day: date
+    read: int
+    logged: int
+    quarantined: int
+    is_closed: bool
+    sequence: int | None = None
+    refusals: tuple[str, ...] = ()
+    refused_files: tuple[str, ...] = ()
+    changed_files: tuple[str, ...] = ()
+
+
+@dataclass
+class LoadReport:
+    """What became of a run's days, and what the checks said."""
+
+    days: list[DayLoad] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    integrity: list[str] = field(default_factory=list)
+    unusual_volumes: list[str] = field(default_factory=list)
+    unusual_nulls: list[str] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[DayLoad]:
+        return [day for day in self.days if day.refusals]
+
+
+def registry_of(settings: Settings) -> Registry:
+    """The registry with the event types that the settings add."""
+    return load_registry(
+        {
+            name: {
+                "description": "An event type of this installation.",
+                "sessionable": event.sessionable,
+                "role": event.role,
+            }
+            for name, event in settings.events.items()
+        }
+    )
+
+
+def prepare_inputs(paths: StatePaths, settings: Settings) -> None:
+    """Write what dbt reads beside the log."""
+    warehouse_inputs.write_inputs(paths, settings, registry_of(settings))
+    write_empty_outputs(paths)
+
+
+def load_days(
+    paths: StatePaths, settings: Settings, days: Sequence[date], now: datetime
+) -> LoadReport:
+    """Stage, check and seal arrival dates, in order, then verify what the log holds.
+
+    A batch that the checks refuse stays in staging and its day open; the days before it are sealed,
+    later ones are not started, since a person has to decide first.
+
+    Args:
+        paths: the state folder; the caller holds its lock.
+        settings: the settings.
+        days: arrival dates, in order.
+        now: the time by which days are closed, UTC.
+
+    Raises:
+        LogIntegrityError: the log is not what was sealed.
+    """
+    registry = registry_of(settings)
+    report = LoadReport()
+    event_log.recover(paths)
+    landed = batch.scan_landing(paths, settings)
+    with Vault.open_or_create(paths) as vault:
+        for day in days:
+            staged = event_log.stage_day(paths, settings, registry, vault, day, landed)
+            refusals = _check(paths, settings, registry, staged, report)
+            sealed = None
+            if not refusals:
+                sealed = event_log.seal(paths, settings, vault, staged, now)
+            report.days.append(_day_load(paths, staged, sealed, refusals))
+            if refusals:
+                break
+    _verify(paths, report, now)
+    done = [one.day for one in report.days]
+    findings = compare_with_weeks_before(paths, seals.load_chain(paths), done)
+    report.unusual_volumes, report.unusual_nulls = findings.volumes, findings.nulls
+    if report.reports:
+        write_data_docs(report.reports, paths.docs / "data", now=now)
+    prepare_inputs(paths, settings)
+    return report
+
+
+def _day_load(
+    paths: StatePaths,
+    staged: batch.StagedBatch,
+    sealed: seals.Manifest | None,
+    refusals: tuple[str, ...],
+) -> DayLoad:
+    return DayLoad(
+        day=staged.day,
+        read=staged.read,
+        logged=staged.logged,
+        quarantined=staged.quarantined,
+        is_closed=event_log.days(paths).get(staged.day, False),
+        sequence=None if sealed is None else sealed.sequence,
+        refusals=refusals,
+        refused_files=tuple(f"{file.path}: {file.reason}" for file in staged.refused),
+        changed_files=staged.changed,
+    )
+
+
+def _check(
+    paths: StatePaths,
+    settings: Settings,
+    registry: Registry,
+    staged: batch.StagedBatch,
+    report: LoadReport,
+) -> tuple[str, ...]:
+    """Run the blocking suites over a staged batch; give what they found."""
+    if staged.is_empty:
+        return ()
+    general = settings.settings
+    counts = pa.Table.from_pylist(
+        [
+            {
+                "source_file": file.path,
+                "read": file.read,
+                "logged": file.logged,
+                "quarantined": file.quarantined,
+                "withheld": sum(file.withheld.values()),
+            }
+            for file in staged.files
+        ],
+        schema=_COUNTS_SCHEMA,
+    )
+    found = [
+        validate(
+            counts_suite(max_quarantined_share=general.quarantine_share),
+            counts,
+            name=f"{staged.day} counts",
+        )
+    ]
+    if staged.parts:
+        suite = batch_suite(
+            registry,
+            arrival_date=staged.day,
+            earliest_event_date=general.earliest_event_date,
+            max_future_hours=general.max_future_hours,
+        )
+        folder = paths.staging_day(staged.day)
+        found.append(
+            validate(suite, [folder / name for name in staged.parts], name=f"{staged.day} rows")
+        )
+    report.reports += found
+    return tuple(line for one in found for line in one.failures())
+
+
+_COUNTS_SCHEMA = pa.schema(
+    [("source_file", pa.string())]
+    + [(name, pa.int64()) for name in ("read", "logged", "quarantined", "withheld")]
+)
+
+
+def _verify(paths: StatePaths, report: LoadReport, now: datetime) -> None:
+    """The chain, the parts of the run's days, and the thirtieth of the log whose turn it is."""
+    done = [one.day for one in report.days]
+    audit = verify.audit(paths, done, today=now.date())
+    report.integrity += audit.problems
+    if audit.seals.num_rows:
+        report.reports.append(validate(seals_suite(), audit.seals, name="seals"))
+        report.integrity += report.reports[-1].failures()
