@@ -1,0 +1,34 @@
+{{ config(meta={'dagster': {'ref': {'name': 'anomaly_scores'}}}) }}
+
+-- In the partitions of the run a score is of a log-in or of a date, once, with a probability and an explanation.
+with
+
+scores as (
+
+    select
+        *,
+        count(*) over (
+            partition by partition_date, entity_type, entity_id, event_key, date
+        ) as row_count,
+    from {{ ref('anomaly_scores') }}
+    where partition_date in (select partition_date from {{ ref('int_touched_partitions') }})
+
+),
+
+final as (
+
+    select
+        partition_date,
+        entity_type,
+        entity_id,
+    from scores
+    where row_count > 1
+        or (event_key is null) = (date is null)
+        or not coalesce(p_value between 0 and 1, false)
+        or score is null
+        or is_anomaly is null
+        or explanation is null
+
+)
+
+select * from final

@@ -1,0 +1,20 @@
+-- Every row of the work set can be named, placed in time and traced to its line in a landed file.
+with
+
+final as (
+
+    select
+        source_file,
+        source_line,
+    from {{ ref('stg_events') }}
+    where event_key is null
+        or event_name is null
+        or event_ts is null
+        or source is null
+        or source_file is null
+        or source_line is null
+        or (is_sessionable and visitor_id is null)
+
+)
+
+select * from final
