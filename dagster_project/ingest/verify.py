@@ -1,7 +1,11 @@
-"""Whether the log is what was sealed: every hash, every link of the chain, nothing more and nothing less.
+"""Whether the log is what was sealed: every hash, every link of the chain, nothing more or less.
 
-Reads only, needs neither the vault nor the lock, and never repairs: mending is `event_log.recover`, and what it cannot
-mend is for people.
+Reads only, needs neither the vault nor the lock, and never repairs: mending is
+`event_log.recover`, and what it cannot mend is for people.
+
+The audit table has a row for every file that the log is made of: each seal, whose sealed hash is the
+one that it bears and whose found hash is that of its content, and each part in scope. What stands
+in `log/events` unnamed has a row with nothing sealed.
 """
 
 import json
@@ -43,7 +47,7 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        seals: AUDIT_SCHEMA, a row a part, and one with no part for a seal without parts.
+        seals: AUDIT_SCHEMA, a row a seal (`part` is its file, rows 0) and a row a part.
         problems: every place where the log differs from its seals, one line each.
         bytes: hashed.
     """
@@ -55,10 +59,13 @@ class Audit:
 
 @dataclass(frozen=True)
 class _Link:
-    """A manifest's place in the chain. `manifest` is None where the file is no seal."""
+    """A manifest's place in the chain. `manifest` is None where the file is no whole seal."""
 
-    name: str
+    place: str
     sequence: int
+    bytes: int
+    claimed_hash: str | None
+    found_hash: str | None
     manifest: seals.Manifest | None
     hash_ok: bool
     previous_ok: bool
@@ -78,49 +85,60 @@ def audit(
     links, problems = _chain(paths)
     wanted = None if days is None else set(days)
     rows: list[dict[str, object]] = []
-    jobs: list[tuple[_Link, str, str, int, int | None]] = []
+    jobs: list[tuple[_Link, seals.Part]] = []
     for link in links:
-        if link.manifest is None:
-            rows.append(_row(link, None))
-            continue
-        turn = today is not None and link.sequence % _ROTATION_DAYS == today.toordinal() % _ROTATION_DAYS
-        if wanted is not None and link.manifest.arrival_date not in wanted and not turn:
-            continue
-        if not link.manifest.parts:
-            rows.append(_row(link, None))
-        jobs += [(link, part.path, part.sha256, part.bytes, part.rows) for part in link.manifest.parts]
+        rows.append(_seal_row(link))
+        if link.manifest is not None and _is_in_scope(link.manifest, wanted, today):
+            jobs += [(link, part) for part in link.manifest.parts]
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(pool.map(lambda job: _look(paths, job[1]), jobs))
+        found = list(pool.map(lambda job: _look(paths, job[1].path), jobs))
     hashed = 0
-    for (link, place, sha256, size, count), (found_sha, found_size, found_rows) in zip(
-        jobs, found, strict=True
-    ):
-        hashed += found_size or 0
-        rows.append(
-            {
-                **_row(link, place),
-                "sealed_sha256": sha256,
-                "found_sha256": found_sha,
-                "sealed_bytes": size,
-                "found_bytes": found_size,
-                "sealed_rows": count,
-                "found_rows": found_rows,
-            }
-        )
-        problems += _part_problems(place, link, sha256, found_sha)
+    for (link, part), looked in zip(jobs, found, strict=True):
+        hashed += looked.bytes or 0
+        rows.append(_part_row(link, part, looked))
+        problems += _part_problems(link, part, looked)
     if wanted is None:
-        problems += _unnamed(paths, [link.manifest for link in links if link.manifest])
-        problems += _quarantine_problems(paths, [link.manifest for link in links if link.manifest])
+        chain = [link.manifest for link in links if link.manifest]
+        for place in _unnamed(paths, chain):
+            rows.append({"part": place, "found_bytes": (paths.home / place).lstat().st_size})
+            problems.append(f"{place}: no seal names it")
+        problems += _quarantine_problems(paths, chain)
     return Audit(pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA), tuple(problems), hashed)
 
 
-def _row(link: _Link, place: str | None) -> dict[str, object]:
+def _is_in_scope(manifest: seals.Manifest, wanted: set[date] | None, today: date | None) -> bool:
+    if wanted is None or manifest.arrival_date in wanted:
+        return True
+    turn = None if today is None else today.toordinal() % _ROTATION_DAYS
+    return manifest.sequence % _ROTATION_DAYS == turn
+
+
+def _seal_row(link: _Link) -> dict[str, object]:
     return {
         "sequence": link.sequence,
-        "part": place,
+        "part": link.place,
+        "sealed_sha256": link.claimed_hash,
+        "found_sha256": link.found_hash,
+        "sealed_bytes": link.bytes,
+        "found_bytes": link.bytes,
+        "sealed_rows": 0,
+        "found_rows": 0,
         "manifest_hash_ok": link.hash_ok,
         "previous_ok": link.previous_ok,
         "sequence_ok": link.sequence_ok,
+    }
+
+
+def _part_row(link: _Link, part: seals.Part, looked: "_Looked") -> dict[str, object]:
+    return {
+        **_seal_row(link),
+        "part": part.path,
+        "sealed_sha256": part.sha256,
+        "found_sha256": looked.sha256,
+        "sealed_bytes": part.bytes,
+        "found_bytes": looked.bytes,
+        "sealed_rows": part.rows,
+        "found_rows": looked.rows,
     }
 
 
@@ -129,65 +147,99 @@ def _chain(paths: StatePaths) -> tuple[list[_Link], list[str]]:
     problems: list[str] = []
     good: list[seals.Manifest] = []
     expected = 1
-    before = seals.NO_PREVIOUS
+    # None after a seal that cannot be read: whom the next one follows is not known then.
+    before: str | None = seals.NO_PREVIOUS
     for sequence, file in seals.manifest_files(paths):
         place = f"log/manifests/{file.name}"
-        manifest, hash_ok = _read(file, place, problems)
+        raw = file.read_bytes()
+        claimed, found = _hashes(raw)
+        try:
+            manifest = seals.parse(raw, place)
+        except LogIntegrityError as error:
+            manifest = None
+            problems.append(str(error))
         sequence_ok = sequence == expected and (manifest is None or manifest.name == file.name)
         if sequence != expected:
             problems.append(f"log/manifests: seal {expected} is missing before {file.name}")
-        elif not sequence_ok:
-            problems.append(f"{place}: holds the seal of another name")
+        elif manifest is not None and not sequence_ok:
+            problems.append(f"{place}: holds the seal {manifest.name}")
         previous_ok = manifest is not None and manifest.previous == before
-        if manifest is not None and not previous_ok:
+        if manifest is not None and before is not None and not previous_ok:
             problems.append(f"{place}: does not name the hash of the seal before it")
-        links.append(_Link(file.name, sequence, manifest, hash_ok, previous_ok, sequence_ok))
-        if manifest is not None:
-            before = manifest.hash
-            good.append(manifest)
+        links.append(
+            _Link(
+                place=place,
+                sequence=sequence,
+                bytes=len(raw),
+                claimed_hash=claimed,
+                found_hash=found,
+                manifest=manifest,
+                hash_ok=manifest is not None,
+                previous_ok=previous_ok,
+                sequence_ok=sequence_ok,
+            )
+        )
+        before = None if manifest is None else manifest.hash
+        good += [] if manifest is None else [manifest]
         expected = sequence + 1
     try:
         head = seals.read_head(paths)
     except LogIntegrityError as error:
-        problems.append(str(error))
-    else:
-        problem = seals.head_problem(head, good)
-        if problem is not None:
-            problems.append(f"log/manifests/HEAD: {problem}")
+        return links, [*problems, str(error)]
+    if links and links[-1].manifest is None:
+        # The last seal is named above; whether HEAD is right cannot be said.
+        return links, problems
+    problem = seals.head_problem(head, good)
+    if problem is not None:
+        problems.append(f"log/manifests/HEAD: {problem}")
     return links, problems
 
 
-def _read(file: Path, place: str, problems: list[str]) -> tuple[seals.Manifest | None, bool]:
+def _hashes(raw: bytes) -> tuple[str | None, str | None]:
+    """The hash that a seal bears and that of its content; null where it is no JSON object."""
     try:
-        return seals.parse(file.read_bytes(), place), True
-    except (LogIntegrityError, json.JSONDecodeError) as error:
-        problems.append(str(error))
-        return None, False
+        content = json.loads(raw)
+        return str(content["hash"]), seals.content_hash(content)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, None
 
 
-def _look(paths: StatePaths, place: str) -> tuple[str | None, int | None, int | None]:
+@dataclass(frozen=True)
+class _Looked:
+    """What a part is now; null is missing, `rows` also where it is no Parquet file any more."""
+
+    sha256: str | None = None
+    bytes: int | None = None
+    rows: int | None = None
+
+
+def _look(paths: StatePaths, place: str) -> _Looked:
     file = paths.home / place
     if not file.is_file() or file.is_symlink():
-        return None, None, None
+        return _Looked()
     try:
         rows: int | None = pq.read_metadata(file).num_rows
-    except (pa.ArrowInvalid, OSError):
+    except (pa.ArrowException, ValueError, OSError):
         rows = None
-    return sha256_of(file), file.stat().st_size, rows
+    return _Looked(sha256_of(file), file.stat().st_size, rows)
 
 
-def _part_problems(place: str, link: _Link, sealed: str, found: str | None) -> list[str]:
-    if found is None:
-        return [f"{place}: is missing; seal {link.sequence} names it"]
-    if found != sealed:
-        return [f"{place}: differs from what seal {link.sequence} holds"]
+def _part_problems(link: _Link, part: seals.Part, looked: _Looked) -> list[str]:
+    if looked.sha256 is None:
+        return [f"{part.path}: is missing; seal {link.sequence} names it"]
+    if looked.sha256 != part.sha256:
+        return [f"{part.path}: differs from what seal {link.sequence} holds"]
     return []
 
 
 def _unnamed(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:
     named = {part.path for manifest in chain for part in manifest.parts}
-    found = (str(file.relative_to(paths.home)) for file in sorted(paths.log_events.rglob("*")) if file.is_file())
-    return [f"{place}: no seal names it" for place in found if place not in named]
+    found = (
+        str(file.relative_to(paths.home))
+        for file in sorted(paths.log_events.rglob("*"))
+        if not file.is_dir() or file.is_symlink()
+    )
+    return [place for place in found if place not in named]
 
 
 def _quarantine_problems(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:
