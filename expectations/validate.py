@@ -156,11 +156,18 @@ def _read_columns(
             expression = f"case when {expression} is not null then true end"
         selected[column] = expression
     try:
-        return con.execute(_select(selected)).df()
+        frame = con.execute(_select(selected)).df()
     except duckdb.BinderException:
         # A derived column names what is not there: the others can be checked all the same.
         bound = {column: sql for column, sql in selected.items() if _binds(con, sql)}
-        return con.execute(_select(bound)).df()
+        frame = con.execute(_select(bound)).df()
+    for column in frame.columns:
+        # Integers and booleans with nulls: comparing pandas' NA is neither true nor false, and
+        # Great Expectations raises on it.
+        if isinstance(frame[column].array, pd.arrays.IntegerArray | pd.arrays.BooleanArray):
+            values = frame[column].astype(object)
+            frame[column] = values.where(values.notna(), None)
+    return frame
 
 
 def _select(expressions: Mapping[str, str]) -> str:
@@ -184,12 +191,22 @@ def _run(expectations: list[dict[str, Any]], frame: pd.DataFrame) -> dict[int, d
     # Without this the import sends usage data, and waits five seconds where there is no network.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
+    # Its own default would leave a temporary folder for pages behind, each time.
+    context = gx.get_context(
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            progress_bars=ProgressBarsConfig(globally=False),
+            analytics_enabled=False,
+        )
+    )
     # The ephemeral context is one a process: names must differ from run to run.
     unique = f"footfall_{next(_RUN_NUMBERS)}"
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas(unique)
     try:
         batch = (
