@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -9,7 +10,7 @@ from dagster_project.ingest import event_log
 from dagster_project.resources import FootfallState
 
 
-def daily_job(partitions: dg.DailyPartitionsDefinition) -> dg.UnresolvedAssetJobDefinition:
+def daily_job(partitions: dg.DailyPartitionsDefinition) -> Any:
     """Everything, for a partition or a range in one run; one process, since start-up costs most."""
     return dg.define_asset_job(
         "daily",
@@ -21,7 +22,7 @@ def daily_job(partitions: dg.DailyPartitionsDefinition) -> dg.UnresolvedAssetJob
 
 
 def daily_schedule(
-    job: dg.UnresolvedAssetJobDefinition, hour: int
+    job: Any, hour: int
 ) -> dg.ScheduleDefinition:
     """Yesterday, each day at the set hour (UTC)."""
 
@@ -33,7 +34,7 @@ def daily_schedule(
     return schedule
 
 
-def late_files_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def late_files_sensor(job: Any) -> dg.SensorDefinition:
     """Files that landed for closed days: they are loaded under the day that is open now."""
 
     @dg.sensor(job=job, name="late_files", minimum_interval_seconds=900)

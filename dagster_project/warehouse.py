@@ -31,58 +31,80 @@ def inputs_fingerprint(paths: StatePaths) -> str:
 
 
 def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
-    """Write down the arrival dates of a run before it starts.
+    """Write down the arrival dates of a run before dbt starts.
 
-    A warehouse that is new, or was built by other models or settings, owes the whole log.
+    Owed are the dates asked for, those that an earlier run left unfinished, and those that were sealed
+    since the last run that finished. A warehouse that is new, or was built by other models or
+    settings, owes the whole log.
 
     Returns:
-        All dates now owed: those asked for and those that an earlier run left unfinished.
+        All dates now owed.
     """
     fingerprint = inputs_fingerprint(paths)
     paths.warehouse.mkdir(parents=True, exist_ok=True)
-    if paths.warehouse_db.exists() and _stored_fingerprint(paths) != fingerprint:
+    if paths.warehouse_db.exists() and _built(paths)[0] != fingerprint:
         paths.warehouse_db.unlink()
         paths.warehouse_db.with_suffix(".duckdb.wal").unlink(missing_ok=True)
-    is_new = not paths.warehouse_db.exists()
     log_days = str(paths.warehouse_inputs / "log_days.parquet")
     with duckdb.connect(str(paths.warehouse_db)) as con:
         con.execute("begin")
         con.execute("create schema if not exists state")
         con.execute("create table if not exists state.work_set (arrival_date date)")
-        con.execute("create table if not exists state.built_from (fingerprint varchar)")
-        wanted = set(days)
-        if is_new:
-            con.execute("insert into state.built_from values (?)", [fingerprint])
-            wanted |= {day for (day,) in con.execute(
-                "select arrival_date from read_parquet(?)", [log_days]
-            ).fetchall()}  # fmt: skip
-        owed = {day for (day,) in con.execute("select arrival_date from state.work_set").fetchall()}
-        new = sorted(wanted - owed)
-        if new:
-            con.executemany("insert into state.work_set values (?)", [(day,) for day in new])
+        con.execute(
+            "create table if not exists state.built as "
+            "select ?::varchar as fingerprint, 0::bigint as sequence, 0::bigint as begun",
+            [fingerprint],
+        )
+        con.execute(
+            "update state.built set begun = "
+            "(select coalesce(max(sequence), 0) from read_parquet(?))",
+            [log_days],
+        )
+        con.execute(
+            """
+            insert into state.work_set
+            select arrival_date
+            from (
+                select unnest(?::date[]) as arrival_date
+                union
+                select arrival_date from read_parquet(?)
+                where sequence > (select sequence from state.built)
+            ) as wanted
+            where arrival_date not in (select arrival_date from state.work_set)
+            """,
+            [list(days), log_days],
+        )
+        owed = con.execute("select arrival_date from state.work_set order by 1").fetchall()
         con.execute("commit")
-    return sorted(wanted | owed)
+    return [day for (day,) in owed]
 
 
-def _stored_fingerprint(paths: StatePaths) -> str | None:
+def _built(paths: StatePaths) -> tuple[str | None, int]:
+    """By what the warehouse was built, and up to which seal."""
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
         try:
-            row = con.execute("select max(fingerprint) from state.built_from").fetchone()
+            row = con.execute("select fingerprint, sequence from state.built").fetchone()
         except duckdb.CatalogException:
-            return None
-    return row[0] if row else None
+            return None, 0
+    return (row[0], int(row[1])) if row else (None, 0)
 
 
-def owed_days(paths: StatePaths) -> list[date]:
-    """The arrival dates that unfinished runs have left; empty when all is done."""
+def owed_days(paths: StatePaths, sealed: Sequence[tuple[int, date]]) -> list[date]:
+    """The arrival dates that are sealed and not yet built, or left unfinished by a run.
+
+    Args:
+        paths: the state folder.
+        sealed: sequence and arrival date of every seal.
+    """
     if not paths.warehouse_db.exists():
-        return []
+        return sorted({day for _, day in sealed})
+    built = _built(paths)[1]
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
         try:
-            rows = con.execute("select distinct arrival_date from state.work_set order by 1").fetchall()
+            rows = con.execute("select arrival_date from state.work_set").fetchall()
         except duckdb.CatalogException:
-            return []
-    return [day for (day,) in rows]
+            rows = []
+    return sorted({day for (day,) in rows} | {day for number, day in sealed if number > built})
 
 
 def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
@@ -97,6 +119,7 @@ def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
         for relation in outboxes:
             con.execute(f"delete from {relation}")
         con.execute("delete from state.work_set")
+        con.execute("update state.built set sequence = begun")
         con.execute("commit")
         con.execute("checkpoint")
 

@@ -49,7 +49,7 @@ def dbt_model_assets(
 
     @dbt_assets(
         manifest=manifest,
-        exclude="test_type:unit",
+        exclude="test_type:unit resource_type:seed",
         name="dbt_models",
         dagster_dbt_translator=translator,
         partitions_def=partitions,
@@ -76,15 +76,24 @@ def _relation(node: Mapping[str, Any]) -> str:
 def _selected_nodes(
     manifest: Mapping[str, Any], translator: Translator, context: dg.AssetExecutionContext
 ) -> dict[str, Mapping[str, Any]]:
-    """The nodes behind the selected assets and checks, by dbt's id."""
+    """The nodes behind the selected assets and checks, by dbt's id.
+
+    Seeds depend on nothing, so as assets they would run before the log is there; they go along with whatever
+    reads them.
+    """
     check_names = {key.name for key in context.selected_asset_check_keys}
-    return {
+    nodes: Mapping[str, Mapping[str, Any]] = manifest["nodes"]
+    models = {
         unique_id: node
-        for unique_id, node in manifest["nodes"].items()
-        if (
-            node["resource_type"] in {"model", "seed"}
-            and translator.get_asset_key(node) in context.selected_asset_keys
-        )
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "model"
+        and translator.get_asset_key(node) in context.selected_asset_keys
+    }
+    parents = {parent for node in models.values() for parent in node["depends_on"]["nodes"]}
+    return models | {
+        unique_id: node
+        for unique_id, node in nodes.items()
+        if (node["resource_type"] == "seed" and unique_id in parents)
         or (node["resource_type"] == "test" and node["name"] in check_names)
     }
 
@@ -100,6 +109,8 @@ def _events(
     checks = {key.name: key for key in context.selected_asset_check_keys}
     broken = [result for result in results if not result.is_good and result.status != "skipped"]
     for result in results:
+        if result.status == "skipped":
+            continue
         node = nodes[result.unique_id]
         if node["resource_type"] == "test":
             key = checks[node["name"]]
@@ -110,7 +121,7 @@ def _events(
                 severity=dg.AssetCheckSeverity.ERROR,
                 metadata={"failing_rows": result.failures or 0, "seconds": result.seconds},
             )
-        elif result.is_good:
+        elif result.is_good and node["resource_type"] == "model":
             metadata: dict[str, Any] = {"dagster/duration_s": result.seconds}
             if (rows := counts.get(_relation(node))) is not None:
                 metadata["dagster/row_count"] = rows

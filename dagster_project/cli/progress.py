@@ -20,6 +20,10 @@ _STEPS = {
 }
 
 
+# The steps' own log goes to the Dagster UI; the terminal gets what a person has to know.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
 class RunFailedError(FootfallError):
     """A step of the run failed; the text is the step and its reason."""
 
@@ -47,7 +51,7 @@ def follow_run(home: Path, first: date, last: date) -> bool:
         }
     with _instance(home) as instance:
         result = job.execute_in_process(
-            instance=instance, raise_on_error=False, tags=tags, **where
+            instance=instance, raise_on_error=False, tags=tags, run_config=_QUIET, **where
         )
     for event in result.all_events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -75,7 +79,7 @@ def _reason(event: dg.DagsterEvent) -> str:
     if failure is not None and failure.description:
         return f"{name}: {failure.description}"
     error = data.error.cause if data.error and data.error.cause else data.error
-    message = error.message.strip().splitlines()[-1] if error else "no reason given"
+    message = error.message.strip().splitlines()[0] if error else "no reason given"
     return f"{name}: {message}"
 
 

@@ -21,14 +21,15 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, home: Path) -> int:
     """Run; 0 when every check passed, 1 when one failed."""
     from dagster_project import warehouse
-    from dagster_project.ingest import event_log
+    from dagster_project.ingest import event_log, seals
     from dagster_project.ingest.config import load_settings
     from dagster_project.state import StatePaths
 
     paths = StatePaths(home)
     settings = load_settings(paths.settings_file)
     now = datetime.now(UTC)
-    open_days = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths)
+    sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
+    open_days = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths, sealed)
     first = args.first or min(open_days, default=None)
     last = args.last or max(open_days, default=None)
     if first is None or last is None:

@@ -27,7 +27,9 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
         [("arrival_date", _DATE), ("source", _TEXT), ("source_file", _TEXT)]
         + [(name, _NUMBER) for name in ("read", "logged", "quarantined", "withheld", "sequence")]
     ),
-    "log_days": pa.schema([("arrival_date", _DATE), ("is_closed", pa.bool_())]),
+    "log_days": pa.schema(
+        [("arrival_date", _DATE), ("is_closed", pa.bool_()), ("sequence", _NUMBER)]
+    ),
     "sources": pa.schema([("source", _TEXT), ("order_grain", _TEXT), ("currency", _TEXT)]),
     "settings": pa.schema([("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]),
     "funnels": pa.schema(
@@ -53,9 +55,11 @@ def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> N
 
 def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dict[str, Any]]]:
     general = settings.settings
-    days: dict[Any, bool] = {}
+    days: dict[Any, dict[str, Any]] = {}
     for one in chain:
-        days[one.arrival_date] = days.get(one.arrival_date, False) or one.closes_day
+        day = days.setdefault(one.arrival_date, {"arrival_date": one.arrival_date, "is_closed": False})
+        day["is_closed"] = day["is_closed"] or one.closes_day
+        day["sequence"] = one.sequence
     return {
         "log_parts": [
             {"arrival_date": one.arrival_date, "path": part.path, "rows": part.rows, "sequence": one.sequence}
@@ -76,7 +80,7 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
             for one in chain
             for file in one.files
         ],
-        "log_days": [{"arrival_date": day, "is_closed": closed} for day, closed in sorted(days.items())],
+        "log_days": [days[day] for day in sorted(days)],
         "sources": [
             {"source": name, "order_grain": source.order_grain, "currency": source.currency}
             for name, source in sorted(settings.sources.items())

@@ -23,7 +23,8 @@ final as (
         entity_id,
     from scores
     where row_count > 1
-        or (event_key is null) = (date is null)
+        or date is null
+        or (entity_type = 'login') = (event_key is null)
         or not coalesce(p_value between 0 and 1, false)
         or score is null
         or is_anomaly is null
