@@ -138,23 +138,7 @@ def _read_columns(
     con: duckdb.DuckDBPyConnection, suite: Mapping[str, Any], columns: set[str]
 ) -> pd.DataFrame:
     """Read what the row checks name; a column that is not there is left for them to report."""
-    derived: Mapping[str, str] = suite.get("meta", {}).get("derived", {})
-    checks_by_column: dict[str, set[str]] = {}
-    for item in suite["expectations"]:
-        if not _is_table_check(item):
-            for column in _columns_of(item["kwargs"]):
-                checks_by_column.setdefault(column, set()).add(item["type"])
-    selected: dict[str, str] = {}
-    for column, checks in checks_by_column.items():
-        if column in derived:
-            expression = derived[column]
-        elif column in columns:
-            expression = f'"{column}"'
-        else:
-            continue
-        if checks == {_NULL_CHECK}:
-            expression = f"case when {expression} is not null then true end"
-        selected[column] = expression
+    selected = _selected(suite, columns)
     try:
         frame = con.execute(_select(selected)).df()
     except duckdb.BinderException:
@@ -168,6 +152,25 @@ def _read_columns(
             values = frame[column].astype(object)
             frame[column] = values.where(values.notna(), None)
     return frame
+
+
+def _selected(suite: Mapping[str, Any], columns: set[str]) -> dict[str, str]:
+    """Say what to read: column -> its SQL, narrowed where only nulls matter."""
+    derived: Mapping[str, str] = suite.get("meta", {}).get("derived", {})
+    checks_by_column: dict[str, set[str]] = {}
+    for item in suite["expectations"]:
+        if not _is_table_check(item):
+            for column in _columns_of(item["kwargs"]):
+                checks_by_column.setdefault(column, set()).add(item["type"])
+    selected: dict[str, str] = {}
+    for column, checks in checks_by_column.items():
+        if column not in derived and column not in columns:
+            continue
+        expression = derived.get(column, f'"{column}"')
+        if checks == {_NULL_CHECK}:
+            expression = f"case when {expression} is not null then true end"
+        selected[column] = expression
+    return selected
 
 
 def _select(expressions: Mapping[str, str]) -> str:

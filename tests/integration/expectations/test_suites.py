@@ -99,10 +99,16 @@ def always(**changes: Any) -> Defect:
 BATCH_DEFECTS: dict[Key, Defect] = {
     **{
         (NOT_NULL, column): always(**{column: None})
-        for column in (
-            "event_id event_name event_ts arrival_date source properties contract_version "
-            "source_file"
-        ).split()
+        for column in [
+            "event_id",
+            "event_name",
+            "event_ts",
+            "arrival_date",
+            "source",
+            "properties",
+            "contract_version",
+            "source_file",
+        ]
     },
     (NOT_NULL, "source_line"): lambda n: {"source_line": None, "source_file": f"shop/{n}"},
     (COMPOUND_UNIQUE, "source_file, source_line"): always(source_line=7),

@@ -1,6 +1,5 @@
 """A report tells bad data from a check that could not run, and holds no value of a row."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,12 +91,8 @@ def test_file_is_free_after_validation(tmp_path: Path) -> None:
     path = tmp_path / "it's a part.parquet"
     pq.write_table(pa.table({"a": [1]}), path)
     assert validate(suite(expectation(NOT_NULL, "a")), [path], name="day").success
-    open_files = [os.readlink(f"/proc/self/fd/{fd}") for fd in _open_descriptors()]
-    assert str(path) not in open_files
-
-
-def _open_descriptors() -> list[str]:
-    return [fd for fd in os.listdir("/proc/self/fd") if Path(f"/proc/self/fd/{fd}").is_symlink()]
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert path not in [link.readlink() for link in links]
 
 
 def test_no_files_is_an_error() -> None:

@@ -20,18 +20,60 @@ from expectations.contract import (
 
 # Written out by hand: what a visitor does on the site or app, and what happens elsewhere.
 SESSIONABLE = set(
-    "page_viewed screen_viewed page_pinged product_list_viewed product_list_filtered "
-    "products_searched product_clicked product_viewed product_shared product_added_to_wishlist "
-    "product_removed_from_wishlist wishlist_product_added_to_cart product_added product_removed "
-    "cart_viewed checkout_started checkout_step_viewed checkout_step_completed "
-    "payment_info_entered coupon_entered coupon_applied order_completed promotion_viewed "
-    "promotion_clicked recommendation_shown recommendation_clicked product_reviewed "
-    "content_started content_progressed content_completed signed_up experiment_viewed".split()
+    [
+        "page_viewed",
+        "screen_viewed",
+        "page_pinged",
+        "product_list_viewed",
+        "product_list_filtered",
+        "products_searched",
+        "product_clicked",
+        "product_viewed",
+        "product_shared",
+        "product_added_to_wishlist",
+        "product_removed_from_wishlist",
+        "wishlist_product_added_to_cart",
+        "product_added",
+        "product_removed",
+        "cart_viewed",
+        "checkout_started",
+        "checkout_step_viewed",
+        "checkout_step_completed",
+        "payment_info_entered",
+        "coupon_entered",
+        "coupon_applied",
+        "order_completed",
+        "promotion_viewed",
+        "promotion_clicked",
+        "recommendation_shown",
+        "recommendation_clicked",
+        "product_reviewed",
+        "content_started",
+        "content_progressed",
+        "content_completed",
+        "signed_up",
+        "experiment_viewed",
+    ]
 )
 NOT_SESSIONABLE = set(
-    "order_updated order_refunded order_cancelled email_sent email_opened email_clicked "
-    "login_succeeded login_failed logged_out password_changed file_accessed file_downloaded "
-    "file_access_denied consent_updated profile_updated inventory_adjusted".split()
+    [
+        "order_updated",
+        "order_refunded",
+        "order_cancelled",
+        "email_sent",
+        "email_opened",
+        "email_clicked",
+        "login_succeeded",
+        "login_failed",
+        "logged_out",
+        "password_changed",
+        "file_accessed",
+        "file_downloaded",
+        "file_access_denied",
+        "consent_updated",
+        "profile_updated",
+        "inventory_adjusted",
+    ]
 )
 ROLE_BY_EVENT = {
     "page_viewed": "page_view",
