@@ -1,0 +1,11 @@
+"""A plausible shop with known ground truth: event lines by arrival day, and what truly happened.
+
+Here belong the shop's goods, its persons, what they do, how their events are delivered, and the
+truth. The truth is noted down from the behaviour itself, before a line is written. No file is
+opened here, and nothing else of the project is imported.
+"""
+
+from ml.simulation.settings import SESSIONABLE, Faults, Settings
+from ml.simulation.shop import DayFile, Simulation
+
+__all__ = ["SESSIONABLE", "DayFile", "Faults", "Settings", "Simulation"]
