@@ -50,7 +50,7 @@ TRIED = Tried()
 
 @dataclass(frozen=True)
 class Kill:
-    """Where a run dies: before model `model`, or in it after `statement` statements, uncommitted."""
+    """Where a run dies: before a model, or in it after so many statements, uncommitted."""
 
     model: int
     statement: int = 0
@@ -192,7 +192,7 @@ def follow_to_end(
 
 
 def counter_example(history: History, models: Sequence[Model] | None = None) -> str | None:
-    """The first difference to the oracle after a run, or to a rebuild at the end; None where law 3 holds."""
+    """The first difference to the oracle or, at the end, to a rebuild; None where law 3 holds."""
     warehouse, difference = follow_to_end(history, models)
     difference = difference or rebuild_difference(history, warehouse)
     warehouse.con.close()

@@ -1,4 +1,4 @@
-"""Law 3: whatever the order of arrival and of runs, every table equals the oracle and a full rebuild.
+"""Law 3: in whatever order things arrive and run, tables equal the oracle and a full rebuild.
 
 Belongs here: random histories against every stored table. Not here: single situations by name
 (`test_law3_scenarios`), every place of death (`test_law3_kills`), rules broken on purpose
