@@ -9,7 +9,6 @@ version, and one that holds an older version open goes on reading it. A reader o
 files resolves `serving/current` once.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -98,7 +97,7 @@ def publish(paths: StatePaths, *, keep: int = 3) -> PublishedVersion:
     folder = versions_folder(paths)
     make_folder(folder)
     _remove_unfinished(paths)
-    # A version that a kill left between its rename and the swap keeps its number; it may have been read.
+    # A version that a kill left before the swap keeps its number: nothing that has one changes.
     number = max([0, *version_numbers(paths)]) + 1
     beside = folder / f"{_UNFINISHED}{number}"
     beside.mkdir()
@@ -214,7 +213,7 @@ def _remove_old(paths: StatePaths, current: int, keep: int) -> None:
         # Out of the numbers first, so that a kill half way leaves no version with missing files.
         folder = versions_folder(paths)
         gone = folder / f"{_UNFINISHED}old-{number}"
-        os.rename(folder / str(number), gone)
+        (folder / str(number)).rename(gone)
         shutil.rmtree(gone)
 
 

@@ -1,7 +1,7 @@
 """What is said and kept of an error that nobody foresaw.
 
-Messages of libraries quote the data that they choked on. Personal data must not get into a terminal's
-history or a log file that way, so everything that may be a value is blanked; the stack is kept whole.
+Messages of libraries quote the data that they choked on. Personal data must not get into a log file
+that way, so everything that may be a value is blanked; the stack is kept whole.
 """
 
 import os

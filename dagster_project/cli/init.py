@@ -27,7 +27,7 @@ def register(subparsers: Any) -> None:
     subparsers.add_parser(
         "init",
         help="make the state folder with footfall.yml and keys",
-        description="Make the state folder with footfall.yml and keys; nothing that exists is changed.",
+        description="Make what is missing of the state folder; nothing that exists is changed.",
     )
 
 

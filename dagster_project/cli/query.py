@@ -1,4 +1,4 @@
-"""`footfall query SQL`: read the published tables. Nothing can be written, loaded or reached by it."""
+"""`footfall query SQL`: read the published tables, and nothing else."""
 
 import argparse
 import sys
@@ -29,10 +29,12 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "query",
         help="read the published tables with SQL",
-        description="Read the published tables (schemas core, marts, ml, dq) with one SQL statement.",
-        epilog="Example: footfall query \"from marts.kpi_daily order by report_date desc limit 7\"",
+        description="Run one SQL statement on the published schemas core, marts, ml and dq.",
+        epilog='Example: footfall query "from marts.kpi_daily order by report_date desc limit 7"',
     )
-    parser.add_argument("sql", metavar="SQL", help="one statement; `-` reads it from standard input")
+    parser.add_argument(
+        "sql", metavar="SQL", help="one statement; `-` reads it from standard input"
+    )
     parser.add_argument("--format", choices=sorted(_FORMATS), default="table")
     parser.add_argument(
         "--limit",

@@ -36,9 +36,7 @@ def render_table(columns: Sequence[str], rows: Rows, *, max_cell: int = 48) -> s
     ]
     heads = [_cut(_printable(name), max_cell) for name in columns]
     lines = [[_cut(_printable(_cell(value)), max_cell) for value in row] for row in rows]
-    widths = [
-        max(_width(text) for text in column) for column in zip(heads, *lines, strict=True)
-    ]
+    widths = [max(_width(text) for text in column) for column in zip(heads, *lines, strict=True)]
     rule = ["─" * width for width in widths]
     return "\n".join(
         "  ".join(
@@ -108,8 +106,11 @@ def _json(value: Any) -> str:
         case list() | tuple():
             return "[" + ", ".join(_json(one) for one in value) + "]"
         case dict():
-            pairs = (f"{json.dumps(_cell(k), ensure_ascii=False)}: {_json(v)}" for k, v in value.items())
-            return "{" + ", ".join(pairs) + "}"
+            pairs = (
+                (json.dumps(_cell(key), ensure_ascii=False), _json(one))
+                for key, one in value.items()
+            )
+            return "{" + ", ".join(f"{key}: {one}" for key, one in pairs) + "}"
         case datetime():
             return json.dumps(value.isoformat())
         case date() | time() | timedelta() | bytes():

@@ -115,7 +115,9 @@ def published(home: Path) -> Path:
     paths.warehouse.mkdir(parents=True)
     with duckdb.connect(str(paths.warehouse_db)) as con:
         con.execute("create schema marts")
-        con.execute("create table marts.numbers as select range as n, null as nothing from range(150)")
+        con.execute(
+            "create table marts.numbers as select range as n, null as nothing from range(150)"
+        )
     publish(paths)
     return home
 

@@ -121,7 +121,8 @@ def test_kill_at_any_step_leaves_a_whole_version_served(paths: StatePaths, step:
 
     expected = 2 if step == "serving: swapped" else 1
     marks = read_published(
-        paths, "select a.mark, b.mark, c.mark from core.fct_events a, marts.kpi_daily b, ml.churn_risk c"
+        paths,
+        "select a.mark, b.mark, c.mark from core.fct_events a, marts.kpi_daily b, ml.churn_risk c",
     )[1]
     assert marks == [(expected,) * 3]
 
@@ -141,7 +142,7 @@ def test_kill_in_the_first_publication_leaves_nothing_or_a_whole_version(
     if step == "serving: swapped":
         assert read_published(paths, "select mark from ml.churn_risk")[1] == [(1,)]
     else:
-        with pytest.raises(NothingPublishedError, match="nothing published yet: run `footfall run`"):
+        with pytest.raises(NothingPublishedError, match="published yet: run `footfall run`"):
             read_published(paths, "select 1")
     publish(paths)
     assert read_published(paths, "select mark from ml.churn_risk")[1] == [(1,)]
