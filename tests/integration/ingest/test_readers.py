@@ -276,7 +276,7 @@ def test_parquet_that_does_not_open_is_refused(tmp_path):
 
 def test_parquet_over_the_limit_is_refused(tmp_path):
     file = written(tmp_path, "a.parquet", parquet_bytes(pa.table({"t": ["x" * 1000] * 100})))
-    with pytest.raises(RefusedFileError, match="more than settings.max_file_bytes"):
+    with pytest.raises(RefusedFileError, match=r"more than settings.max_file_bytes"):
         rows(file, tabular("parquet"), max_file_bytes=100)
 
 
