@@ -1,16 +1,20 @@
 """A day's files, read, split and treated into `staging/<D>/`: what waits to be checked and sealed.
 
-Here: which files belong to a batch, what became of each of their rows, and the staged Parquet. Not here: the seal
-(`event_log`), the checks on it (`expectations`, called by `loading`).
+Here: what became of each row of the files, and the staged Parquet. Not here: which files these are
+(`pending`), the seal (`event_log`), and the checks before it.
+
+Memory is bounded however large a file is: DuckDB spills candidates to disk above its limit, rows
+are split and treated in slices, and the slices are merged into parts.
 """
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -21,28 +25,21 @@ from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import make_folder, sha256_of, write_atomic_json
 from dagster_project.ingest.errors import FootfallError, RefusedFileError
 from dagster_project.ingest.mapping import create_candidates, load_candidates
+from dagster_project.ingest.pending import LandedFile, scan_landing
 from dagster_project.ingest.quarantine import QUARANTINE_SCHEMA, encrypt_rows
-from dagster_project.ingest.readers import file_ending
-from dagster_project.ingest.treatment import treat
+from dagster_project.ingest.treatment import number_copies, treat
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import Registry, split_sql
 
-_ROWS_A_PART = 1_000_000
-_REPORT = "report.json"
-_IGNORED_PREFIXES = (".", "_")
-_IGNORED_ENDINGS = (".tmp", ".part", ".inprogress")
+__all__ = ["LandedFile", "StagedBatch", "scan_landing", "stage", "staged_batch", "staged_days"]
 
-
-@dataclass(frozen=True, order=True)
-class LandedFile:
-    """A file below `landing/`, by the day that its folder names."""
-
-    day: date
-    source: str
-    path: str
-    bytes: int
-    mtime_ns: int
+ROWS_A_PART: Final = 1_000_000
+# Rows treated at once: at 250,000 a million events of 450 bytes take 1.5 GB, at a million 4.1 GB.
+ROWS_A_SLICE: Final = 250_000
+_MEMORY: Final = "1GB"
+_REPORT: Final = "report.json"
+_QUARANTINE: Final = "quarantine.parquet"
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,8 @@ class StagedBatch:
         is_closed: the day took its last seal before; nothing is staged.
         files: what became of each file's rows.
         refused: files that cannot be read as a whole.
-        changed: sealed files that are other files now; they are reported and not loaded.
+        changed: files that changed after their seal or while they were read, one line each; they
+            are reported and not loaded.
         parts: staged Parquet files with the log's columns, names below `staging/<D>/`.
         quarantine_rows: rows of the staged quarantine file, a row a refused file included.
         contract_version: of the registry that split it.
@@ -73,6 +71,7 @@ class StagedBatch:
 
     @property
     def read(self) -> int:
+        """Rows read."""
         return sum(file.read for file in self.files)
 
     @property
@@ -88,103 +87,6 @@ class StagedBatch:
         return not self.files and not self.refused
 
 
-def scan_landing(paths: StatePaths, settings: Settings) -> list[LandedFile]:
-    """Every file that a declared source has landed, in order of day, source and name.
-
-    Names that readers ignore, links and anything that is not a file are passed over.
-    """
-    found = []
-    for source in sorted(settings.sources):
-        folder = paths.landing / source
-        if folder.is_symlink() or not folder.is_dir():
-            continue
-        for day_folder in sorted(folder.iterdir()):
-            day = _as_day(day_folder.name)
-            if day is None or day_folder.is_symlink() or not day_folder.is_dir():
-                continue
-            for file in sorted(day_folder.iterdir()):
-                if _is_loadable(file):
-                    status = file.stat()
-                    place = f"{source}/{day_folder.name}/{file.name}"
-                    found.append(
-                        LandedFile(day, source, place, status.st_size, status.st_mtime_ns)
-                    )
-    return sorted(found)
-
-
-def _as_day(name: str) -> date | None:
-    try:
-        day = date.fromisoformat(name)
-    except ValueError:
-        return None
-    return day if day.isoformat() == name else None
-
-
-def _is_loadable(file: Path) -> bool:
-    name = file.name
-    return (
-        not name.startswith(_IGNORED_PREFIXES)
-        and not name.endswith(_IGNORED_ENDINGS)
-        and file_ending(name) is not None
-        and not file.is_symlink()
-        and file.is_file()
-    )
-
-
-def files_for(
-    paths: StatePaths, day: date, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
-) -> list[LandedFile]:
-    """The files that a batch of `day` has to load: its own, and those that came for closed days.
-
-    A sealed name is not loaded again, whatever it holds now; see `changed_files`. A file that was
-    refused is tried again once its content is another.
-    """
-    closed = {manifest.arrival_date for manifest in chain if manifest.closes_day}
-    return [
-        file
-        for file in unsealed_files(paths, landed, chain)
-        if file.day == day or file.day in closed
-    ]
-
-
-def unsealed_files(
-    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
-) -> list[LandedFile]:
-    """Landed files that no seal knows, and refused ones that were delivered anew."""
-    sealed = {file.path for manifest in chain for file in manifest.files}
-    refused = {(file.path, file.sha256) for manifest in chain for file in manifest.refused}
-    tried = {path for path, _ in refused}
-    return [
-        file
-        for file in landed
-        if file.path not in sealed
-        and not (
-            file.path in tried and (file.path, sha256_of(paths.landing / file.path)) in refused
-        )
-    ]
-
-
-def changed_files(
-    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
-) -> list[str]:
-    """Sealed files whose content is another one now.
-
-    Content is hashed only where size or time of change differ from what was sealed.
-    """
-    sealed = {file.path: file for manifest in chain for file in manifest.files}
-    found = []
-    for file in landed:
-        before = sealed.get(file.path)
-        if before is None or (file.bytes, file.mtime_ns) == (before.bytes, before.mtime_ns):
-            continue
-        if file.bytes != before.bytes or sha256_of(paths.landing / file.path) != before.sha256:
-            found.append(
-                f"landing/{file.path}: changed after it was sealed; not loaded, deliver the change "
-                "under a new name"
-            )
-    return found
-
-
 def stage(
     paths: StatePaths,
     settings: Settings,
@@ -195,6 +97,9 @@ def stage(
 ) -> StagedBatch:
     """Read, split and treat files into `staging/<D>/`, replacing what was there.
 
+    A file that changes while it is read is left for the next batch, and so is one that cannot be
+    opened.
+
     Raises:
         FootfallError: the vault or the disk cannot be written.
     """
@@ -202,18 +107,32 @@ def stage(
     shutil.rmtree(folder, ignore_errors=True)
     if not files:
         return StagedBatch(day, contract_version=registry.contract_version)
-    make_folder(folder)
+    spill = folder / ".tmp"
+    make_folder(spill)
     work = _Work(paths, settings, registry, vault, day)
-    with duckdb.connect(config={"temp_directory": str(folder / ".tmp")}) as con:
-        for chunk in work.chunks(con, files):
-            work.write_chunk(con, chunk)
-    shutil.rmtree(folder / ".tmp", ignore_errors=True)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": str(spill),
+        "memory_limit": _MEMORY,
+        "preserve_insertion_order": "false",
+    }
+    with duckdb.connect(config=config) as con:
+        create_candidates(con)
+        loaded = 0
+        for file in files:
+            loaded += work.load(con, file)
+            if loaded >= ROWS_A_SLICE:
+                work.treat_candidates(con)
+                loaded = 0
+        work.treat_candidates(con)
+        work.write_part(con)
+    shutil.rmtree(spill)
     quarantine_rows = work.write_quarantine()
     used = {file.source for file in files}
     batch = StagedBatch(
         day=day,
         files=tuple(work.files),
         refused=tuple(work.refused),
+        changed=tuple(work.unsettled),
         parts=tuple(work.parts),
         quarantine_rows=quarantine_rows,
         contract_version=registry.contract_version,
@@ -228,12 +147,23 @@ def stage(
             if name in used
         },
     )
-    write_atomic_json(folder / _REPORT, _as_json(batch))
+    if batch.is_empty:
+        shutil.rmtree(folder)
+    else:
+        write_atomic_json(folder / _REPORT, _as_json(batch))
     return batch
 
 
 def _as_json(batch: StagedBatch) -> dict[str, Any]:
     return {**asdict(batch), "day": batch.day.isoformat()}
+
+
+def staged_days(paths: StatePaths) -> list[date]:
+    """Arrival dates with a batch in `staging/`, in order."""
+    return sorted(
+        date.fromisoformat(report.parent.name)
+        for report in paths.staging.glob("????-??-??/report.json")
+    )
 
 
 def staged_batch(paths: StatePaths, day: date) -> StagedBatch:
@@ -279,83 +209,120 @@ class _Work:
         self._day = day
         self._folder = paths.staging_day(day)
         self._refused_rows: list[pa.Table] = []
+        self._loaded: list[seals.SealedFile] = []
+        self._slices: list[tuple[Path, int]] = []
+        self._slices_written = 0
         self.files: list[seals.SealedFile] = []
         self.refused: list[seals.RefusedFile] = []
+        self.unsettled: list[str] = []
         self.parts: list[str] = []
 
-    def chunks(
-        self, con: duckdb.DuckDBPyConnection, files: Sequence[LandedFile]
-    ) -> Iterator[list[tuple[seals.SealedFile, int]]]:
-        """Load files into `candidates`, and stop for each million rows; files are not divided."""
-        chunk: list[seals.SealedFile] = []
-        rows = 0
-        create_candidates(con)
-        for file in files:
-            sealed = self._load(con, file)
-            if sealed is None:
-                continue
-            chunk.append(sealed)
-            rows += sealed.read
-            if rows >= _ROWS_A_PART:
-                yield [(one, one.read) for one in chunk]
-                chunk, rows = [], 0
-                con.execute("delete from candidates")
-        if chunk:
-            yield [(one, one.read) for one in chunk]
-
-    def _load(self, con: duckdb.DuckDBPyConnection, file: LandedFile) -> seals.SealedFile | None:
+    def load(self, con: duckdb.DuckDBPyConnection, file: LandedFile) -> int:
+        """Put a file's rows into `candidates`; give their number."""
         path = self._paths.landing / file.path
-        source = self._settings.sources[file.source]
+        sha256 = ""
         try:
             sha256 = sha256_of(path)
-        except OSError as error:
-            self._refuse(file, "", f"cannot be opened ({error.strerror}); deliver it again")
-            return None
-        try:
             rows = load_candidates(
-                con, path, file.path, file.source, source, self._settings.settings
+                con,
+                path,
+                file.path,
+                file.source,
+                self._settings.sources[file.source],
+                self._settings.settings,
             )
         except RefusedFileError as error:
-            self._refuse(file, sha256, str(error))
-            return None
-        return seals.SealedFile(
-            file.source, file.path, file.bytes, sha256, file.mtime_ns, rows, logged=0, quarantined=0
+            if self._is_settled(con, file):
+                self._refuse(file, sha256, str(error))
+            return 0
+        except OSError as error:
+            self.unsettled.append(
+                f"landing/{file.path}: cannot be opened ({error.strerror}); left for the next run"
+            )
+            return 0
+        if not self._is_settled(con, file):
+            return 0
+        self._loaded.append(
+            seals.SealedFile(
+                source=file.source,
+                path=file.path,
+                bytes=file.bytes,
+                sha256=sha256,
+                mtime_ns=file.mtime_ns,
+                read=rows,
+                logged=0,
+                quarantined=0,
+            )
         )
+        return rows
+
+    def _is_settled(self, con: duckdb.DuckDBPyConnection, file: LandedFile) -> bool:
+        """Whether a file is still what was read; if not, nothing of it stays."""
+        if file.is_still(self._paths):
+            return True
+        con.execute("delete from candidates where source_file = ?", [file.path])
+        self.unsettled.append(
+            f"landing/{file.path}: changed while it was read; left for the next run, write under "
+            "a name that ends in .tmp and rename when done"
+        )
+        return False
 
     def _refuse(self, file: LandedFile, sha256: str, reason: str) -> None:
         self.refused.append(seals.RefusedFile(file.source, file.path, sha256, reason))
-        self._refused_rows.append(
-            pa.table(
-                {
-                    "source": pa.array([file.source], pa.string()),
-                    "source_file": pa.array([file.path], pa.string()),
-                    "source_line": pa.array([0], pa.int64()),
-                    "reasons": pa.array([[f"file: {reason}"]], pa.list_(pa.string())),
-                    "raw": pa.array([""], pa.string()),
-                }
-            )
+        row = pa.table(
+            {
+                "source": pa.array([file.source], pa.string()),
+                "source_file": pa.array([file.path], pa.string()),
+                "source_line": pa.array([0], pa.int64()),
+                "reasons": pa.array([[f"file: {reason}"]], pa.list_(pa.string())),
+                "raw": pa.array([""], pa.string()),
+            }
         )
+        self._refused_rows.append(encrypt_rows(self._vault, row))
 
-    def write_chunk(
-        self, con: duckdb.DuckDBPyConnection, chunk: list[tuple[seals.SealedFile, int]]
-    ) -> None:
-        """Split and treat the candidates; write a part; count each file's rows."""
+    def treat_candidates(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Split and treat what is loaded, slice by slice, and count each file's rows."""
+        if not self._loaded:
+            return
+        number_copies(con, "candidates", self._settings.sources)
+        (bounds,) = con.execute("select min(rowid), max(rowid) from candidates").fetchall()
+        counts: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+        if bounds[0] is not None:
+            for first in range(bounds[0], bounds[1] + 1, ROWS_A_SLICE):
+                slice_of = f"rowid >= {first} and rowid < {first + ROWS_A_SLICE}"
+                for key, logged, refused in self._treat_slice(con, slice_of):
+                    before = counts[key]
+                    counts[key] = (before[0] + logged, before[1] + refused)
+        for file in self._loaded:
+            logged, refused = counts[file.source, file.path]
+            self.files.append(replace(file, logged=logged, quarantined=refused))
+        self._loaded = []
+        con.execute("drop table candidates")
+        create_candidates(con)
+
+    def _treat_slice(
+        self, con: duckdb.DuckDBPyConnection, slice_of: str
+    ) -> list[tuple[tuple[str, str], int, int]]:
+        """((source, file), rows accepted, rows refused) of a slice, written to disk."""
         settings = self._settings.settings
         select = split_sql(
             self._registry,
-            "candidates",
+            f"(select * from candidates where {slice_of})",
             arrival_date=self._day,
             earliest_event_date=settings.earliest_event_date,
             max_future_hours=settings.max_future_hours,
         )
         con.execute(f"create or replace temp table split as {select}")
-        counts = {
-            (source, file): (logged, refused)
-            for source, file, logged, refused in con.execute(
-                "select source, source_file, count(*) filter (where len(reasons) = 0), "
-                "count(*) filter (where len(reasons) > 0) from split group by all"
-            ).fetchall()
-        }
+        counts = con.execute(
+            "select source, source_file, count(*) filter (where len(reasons) = 0), "
+            "count(*) filter (where len(reasons) > 0) from split group by all"
+        ).fetchall()
+        refused = con.execute(
+            "select source, source_file, source_line, reasons, raw from split "
+            "where len(reasons) > 0 order by source, source_file, source_line"
+        ).to_arrow_table()
+        if refused.num_rows:
+            self._refused_rows.append(encrypt_rows(self._vault, refused))
         treated = treat(
             con,
             "split",
@@ -365,38 +332,48 @@ class _Work:
             junk=settings.junk_identifiers,
             arrival_date=self._day,
         )
-        name = f"part-{len(self.parts):03d}.parquet"
-        written = con.execute(
-            f"copy (select * from {treated} order by event_ts, event_id, source_file, source_line) "
-            f"to '{_quoted(self._folder / name)}' (format parquet, compression zstd)"
-        ).fetchone()
-        if written and written[0]:
-            self.parts.append(name)
-        else:
-            (self._folder / name).unlink(missing_ok=True)
-        self._refused_rows.append(
-            con.execute(
-                "select source, source_file, source_line, reasons, raw from split "
-                "where len(reasons) > 0 order by source, source_file, source_line"
-            ).to_arrow_table()
-        )
-        for file, _ in chunk:
-            logged, refused = counts.get((file.source, file.path), (0, 0))
-            self.files.append(replace(file, logged=logged, quarantined=refused))
+        accepted = sum(row[2] for row in counts)
+        if accepted:
+            self._write_slice(con, treated, accepted)
         con.execute("drop table split")
         con.execute(f"drop table {treated}")
+        return [((source, file), ok, not_ok) for source, file, ok, not_ok in counts]
+
+    def _write_slice(self, con: duckdb.DuckDBPyConnection, treated: str, rows: int) -> None:
+        if self._slices and sum(count for _, count in self._slices) + rows > ROWS_A_PART:
+            self.write_part(con)
+        file = self._folder / ".tmp" / f"slice-{self._slices_written:05d}.parquet"
+        con.execute(f"copy {treated} to '{_quoted(file)}' (format parquet, compression lz4)")
+        self._slices_written += 1
+        self._slices.append((file, rows))
+
+    def write_part(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Merge the slices into a part, in the order of events."""
+        if not self._slices:
+            return
+        name = f"part-{len(self.parts):03d}.parquet"
+        slices = ", ".join(f"'{_quoted(file)}'" for file, _ in self._slices)
+        con.execute(
+            f"copy (select * from read_parquet([{slices}], hive_partitioning = false) "
+            "order by event_ts, event_id, source, source_file, source_line) "
+            f"to '{_quoted(self._folder / name)}' "
+            "(format parquet, compression zstd, preserve_order true)"
+        )
+        for file, _ in self._slices:
+            file.unlink()
+        self._slices = []
+        self.parts.append(name)
 
     def write_quarantine(self) -> int:
-        """Write all refused rows, encrypted; give their number."""
-        rows = pa.concat_tables(self._refused_rows, promote_options="permissive")
+        """Write all refused rows, which are encrypted already; give their number."""
+        rows = pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *self._refused_rows])
         if rows.num_rows:
-            encrypted = encrypt_rows(self._vault, rows)
-            pq.write_table(
-                encrypted.cast(QUARANTINE_SCHEMA),
-                self._folder / "quarantine.parquet",
-                compression="zstd",
-            )
+            rows = rows.sort_by([(name, "ascending") for name in _QUARANTINE_ORDER])
+            pq.write_table(rows, self._folder / _QUARANTINE, compression="zstd")
         return int(rows.num_rows)
+
+
+_QUARANTINE_ORDER: Final = ("source", "source_file", "source_line")
 
 
 def _quoted(path: Path) -> str:

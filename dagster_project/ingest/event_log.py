@@ -1,19 +1,25 @@
 """The immutable log: batches become seals, days are closed, and nothing sealed is ever rewritten.
 
-Here: the order of writes that survives a crash, mending what a crash left, and which days still have something to do.
-Not here: what is in a batch (`batch`), and the form of a seal (`seals`).
+Here: the order of writes that survives a crash, mending what a crash left, and which days still
+have something to do. Not here: what is in a batch (`batch`), which files it is made of (`pending`),
+and the form of a seal (`seals`).
+
+The order, each step on disk before the next: pseudonyms, parts, their folder, quarantine, the
+manifest, HEAD. A batch is in the log from the moment that its manifest has its name; before that, a
+repeat starts from what landed, after it, from the seal.
 """
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import batch, seals
-from dagster_project.ingest.batch import LandedFile, StagedBatch
+from dagster_project.ingest import batch, pending, seals
+from dagster_project.ingest.batch import StagedBatch
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import (
     crash_point,
@@ -23,6 +29,8 @@ from dagster_project.ingest.durable import (
     sha256_of,
 )
 from dagster_project.ingest.errors import FootfallError, LogIntegrityError
+from dagster_project.ingest.pending import LandedFile
+from dagster_project.ingest.quarantine import drop_expired
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import Registry
@@ -38,7 +46,9 @@ def days(paths: StatePaths) -> dict[date, bool]:
     """Arrival dates with a seal, and whether they are closed."""
     found: dict[date, bool] = {}
     for manifest in seals.load_chain(paths):
-        found[manifest.arrival_date] = found.get(manifest.arrival_date, False) or manifest.closes_day
+        found[manifest.arrival_date] = (
+            found.get(manifest.arrival_date, False) or manifest.closes_day
+        )
     return found
 
 
@@ -59,15 +69,15 @@ def stage_day(
         landed: a scan of the landing folder; None to scan it now.
     """
     chain = seals.load_chain(paths)
-    landed = batch.scan_landing(paths, settings) if landed is None else landed
+    landed = pending.scan_landing(paths, settings) if landed is None else landed
     changed = tuple(
-        batch.changed_files(paths, [file for file in landed if file.day == day], chain)
+        pending.changed_files(paths, [file for file in landed if file.day == day], chain)
     )
     if any(one.arrival_date == day and one.closes_day for one in chain):
         return StagedBatch(day, is_closed=True, changed=changed)
-    files = batch.files_for(paths, day, landed, chain)
+    files = pending.files_for(paths, day, landed, chain)
     staged = batch.stage(paths, settings, registry, vault, day, files)
-    return StagedBatch(**{**vars(staged), "changed": changed})
+    return replace(staged, changed=(*changed, *staged.changed))
 
 
 def seal(
@@ -85,10 +95,13 @@ def seal(
 
     Raises:
         LogIntegrityError: counts do not add up, or the chain is not what HEAD says.
+        FootfallError: the day was closed or a file sealed since the batch was staged.
     """
     closes = now >= closing_time(staged.day, settings)
     if staged.is_closed or (staged.is_empty and not closes):
         return None
+    chain = seals.load_chain(paths)
+    _check_still_open(staged, chain)
     head = seals.read_head(paths)
     sequence = head.sequence + 1
     folder = paths.staging_day(staged.day)
@@ -117,7 +130,25 @@ def seal(
     )
     shutil.rmtree(folder, ignore_errors=True)
     crash_point("seal: staging removed")
+    if closes:
+        drop_expired(paths, chain, now, settings.settings.quarantine_days)
     return manifest
+
+
+def _check_still_open(staged: StagedBatch, chain: Sequence[seals.Manifest]) -> None:
+    """A batch that waited may have been overtaken: nothing must be in the log twice."""
+    again = f"run `footfall run --from {staged.day} --to {staged.day}` to stage what is left"
+    if any(one.arrival_date == staged.day and one.closes_day for one in chain):
+        raise FootfallError(
+            f"{staged.day}: was closed after this batch was staged; its files are loaded under the "
+            "day that is open, by the next `footfall run`"
+        )
+    sealed = {file.path for one in chain for file in one.files}
+    for file in staged.files:
+        if file.path in sealed:
+            raise FootfallError(
+                f"{staged.day}: landing/{file.path} was sealed after this batch was staged; {again}"
+            )
 
 
 def _place_parts(
@@ -129,6 +160,7 @@ def _place_parts(
         make_folder(target_folder)
         target = target_folder / f"{sequence:08d}-{number:03d}.parquet"
         place_copy(folder / name, target)
+        target.chmod(0o444)
         crash_point("seal: part placed")
         dates = pc.min_max(pq.read_table(target, columns=["event_ts"])["event_ts"]).as_py()
         parts.append(
@@ -167,7 +199,10 @@ def _place_quarantine(
 
 
 def recover(paths: StatePaths) -> list[str]:
-    """Mend what a crash left: unsealed parts go, HEAD follows the newest seal.
+    """Mend what a crash left: unsealed files go, HEAD follows the newest seal.
+
+    Args:
+        paths: the state folder; the caller holds its lock.
 
     Returns:
         What was done, one line each.
@@ -178,21 +213,58 @@ def recover(paths: StatePaths) -> list[str]:
     done = []
     chain = seals.load_manifests(paths)
     head = seals.read_head(paths)
-    if seals.head_problem(head, chain) is not None and seals.is_one_behind(head, chain):
-        seals.write_head(paths, seals.Head(chain[-1].sequence, chain[-1].hash))
-        done.append(f"log/manifests/HEAD: names seal {chain[-1].sequence} now, as a crash left it one behind")
-        head = seals.read_head(paths)
+    _check_seals_are_there(paths, chain)
+    if seals.is_one_behind(head, chain):
+        head = seals.Head(chain[-1].sequence, chain[-1].hash)
+        seals.write_head(paths, head)
+        done.append(f"log/manifests/HEAD: names seal {head.sequence} now; a crash left it behind")
     seals.check_head(head, chain)
-    named = {one.path for manifest in chain for one in (*manifest.parts, *manifest.quarantine)}
-    next_sequence = f"{head.sequence + 1:08d}"
+    for file in _left_by_a_crash(paths, chain, head.sequence + 1):
+        file.unlink()
+        done.append(f"{file.relative_to(paths.home)}: removed, since no seal names it")
+    sealed = {file for one in chain for file in _content_of(one)}
+    for day in batch.staged_days(paths):
+        if sealed.issuperset(_content_of(batch.staged_batch(paths, day))):
+            shutil.rmtree(paths.staging_day(day))
+            done.append(f"staging/{day}: removed, since the batch is sealed")
+    return done
+
+
+def _content_of(loaded: StagedBatch | seals.Manifest) -> set[tuple[str, str]]:
+    """(path, hash) of every file that was read or refused."""
+    found = {(file.path, file.sha256) for file in loaded.files}
+    return found | {(file.path, file.sha256) for file in loaded.refused}
+
+
+def _check_seals_are_there(paths: StatePaths, chain: Sequence[seals.Manifest]) -> None:
+    """Parts of a later seal without the seals before it: nothing here is to be tidied away."""
+    after = len(chain) + 1
+    for file in sorted(paths.log_events.glob("arrival_date=*/*.parquet")):
+        number = file.name.partition("-")[0]
+        if number.isdecimal() and int(number) > after:
+            raise LogIntegrityError(
+                f"{file.relative_to(paths.home)}: is of seal {int(number)}, but the seals end at "
+                f"{len(chain)}; restore log/manifests from a backup"
+            )
+
+
+def _left_by_a_crash(
+    paths: StatePaths, chain: Sequence[seals.Manifest], next_sequence: int
+) -> list[Path]:
+    """Files of the seal that was being written, and half-written ones; nothing else is ours."""
+    named = {part.path for one in chain for part in one.parts}
+    named |= {file.path for one in chain for file in one.quarantine}
+    found = []
     for folder in (paths.log_events, paths.quarantine):
         for file in sorted(folder.glob("arrival_date=*/*")):
-            place = str(file.relative_to(paths.home))
-            # A crash leaves files of the next seal alone; others are not ours to remove.
-            if place not in named and file.name.startswith((next_sequence, ".")):
-                file.unlink()
-                done.append(f"{place}: removed, since no seal names it")
-    return done
+            is_next = file.name.startswith(f"{next_sequence:08d}")
+            if str(file.relative_to(paths.home)) not in named and (is_next or _is_half(file)):
+                found.append(file)
+    return found + [file for file in sorted(paths.manifests.glob(".*")) if _is_half(file)]
+
+
+def _is_half(file: Path) -> bool:
+    return file.name.startswith(".") and file.name.endswith(".tmp")
 
 
 def accept(
@@ -200,16 +272,28 @@ def accept(
 ) -> seals.Manifest:
     """Seal a refused batch as it is.
 
+    Args:
+        paths: the state folder; the caller holds its lock.
+        settings: the settings.
+        vault: open.
+        day: the arrival date whose batch waits.
+        reason: why it is sealed all the same; kept in the seal.
+        now: the time, UTC.
+
     Raises:
-        FootfallError: no batch waits, or no reason was given.
+        FootfallError: no batch waits, no reason was given, or a file is another one by now.
     """
     if not reason.strip():
         raise FootfallError(f"{day}: a reason is needed; it is kept in the seal")
     recover(paths)
     staged = batch.staged_batch(paths, day)
-    sealed = {file.path for one in seals.load_chain(paths) for file in one.files}
-    if any(file.path in sealed for file in staged.files):
-        raise LogIntegrityError(f"{day}: the batch in staging is sealed already; run `footfall run`")
+    for file in staged.files:
+        landed = paths.landing / file.path
+        if not landed.is_file() or sha256_of(landed) != file.sha256:
+            raise FootfallError(
+                f"landing/{file.path}: is not what was staged any more; run "
+                f"`footfall run --from {day} --to {day}` to stage it again"
+            )
     manifest = seal(paths, settings, vault, staged, now, accepted_reason=reason.strip())
     if manifest is None:
         raise FootfallError(f"{day}: nothing to seal in the batch that waits")
@@ -220,20 +304,20 @@ def stragglers(paths: StatePaths, settings: Settings) -> list[str]:
     """Files that landed for closed days and wait to be loaded under an open one."""
     chain = seals.load_chain(paths)
     closed = {one.arrival_date for one in chain if one.closes_day}
-    landed = batch.scan_landing(paths, settings)
+    landed = pending.scan_landing(paths, settings)
     return [
-        file.path
-        for file in batch.unsealed_files(paths, landed, chain)
-        if file.day in closed
+        file.path for file in pending.unsealed_files(paths, landed, chain) if file.day in closed
     ]
 
 
 def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[date]:
     """Days with something to load or to close; today's for what came for closed days."""
     known = days(paths)
-    landed = batch.scan_landing(paths, settings)
-    found = {day for day, closed in known.items() if not closed and now >= closing_time(day, settings)}
-    for file in batch.unsealed_files(paths, landed, seals.load_chain(paths)):
+    landed = pending.scan_landing(paths, settings)
+    found = {
+        day for day, closed in known.items() if not closed and now >= closing_time(day, settings)
+    }
+    for file in pending.unsealed_files(paths, landed, seals.load_chain(paths)):
         if file.day <= now.date():
             found.add(now.date() if known.get(file.day, False) else file.day)
     return sorted(found)

@@ -1,6 +1,7 @@
 """One writer to a state folder: an flock, and who holds it.
 
-The lock is the kernel's and goes with the process, however it ends; what the file says is for people.
+The lock is the kernel's and goes with the process, however it ends; what the file says is for
+people.
 """
 
 import fcntl

@@ -1,14 +1,13 @@
 """The place of what broke the contract: encrypted rows with their reasons.
 
-Here: writing a batch's refused rows, reading them back with the key, dropping what is too old. What is refused, and
-why, is decided by the contract.
+Here: encrypting refused rows, reading them back with the key, dropping what is too old. What is
+refused, and why, is decided by the contract; `batch` writes the file.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dagster_project.ingest.errors import FootfallError
+from dagster_project.ingest.seals import Manifest
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 
@@ -48,13 +48,11 @@ def encrypt_rows(vault: Vault, rows: pa.Table) -> pa.Table:
     AES-GCM with a random nonce a row, the file and line as associated data.
     """
     cipher = AESGCM(vault.derive_key("quarantine"))
+    raws, files, lines = (rows[name].to_pylist() for name in ("raw", "source_file", "source_line"))
     sealed = [
         _seal(cipher, raw or "", f"{file}:{line}")
-        for raw, file, line in zip(
-            rows["raw"].to_pylist(), rows["source_file"].to_pylist(), rows["source_line"].to_pylist(),
-            strict=True,
-        )
-    ]  # fmt: skip
+        for raw, file, line in zip(raws, files, lines, strict=True)
+    ]
     columns = [rows[name] for name in QUARANTINE_SCHEMA.names[:-1]]
     return pa.Table.from_arrays(
         [*columns, pa.array(sealed, pa.binary())], names=QUARANTINE_SCHEMA.names
@@ -92,15 +90,31 @@ def read_quarantine(paths: StatePaths, vault: Vault, day: date) -> Iterator[Quar
             )
 
 
-def expired_files(paths: StatePaths, today: date, keep_days: int) -> list[Path]:
-    """Quarantine files older than they may be kept."""
-    limit = today - timedelta(days=keep_days)
-    found = []
-    for folder in sorted(paths.quarantine.glob("arrival_date=*")):
-        try:
-            day = date.fromisoformat(folder.name.removeprefix("arrival_date="))
-        except ValueError:
+def drop_expired(
+    paths: StatePaths, chain: Iterable[Manifest], now: datetime, keep_days: int
+) -> list[str]:
+    """Remove quarantine files whose seal is older than they may be kept.
+
+    The age is that of the seal and not of the arrival date: rows of an imported year can be looked
+    at as long as yesterday's.
+
+    Args:
+        paths: the state folder; the caller holds its lock.
+        chain: the seals.
+        now: the time, UTC.
+        keep_days: for how long a file is kept.
+
+    Returns:
+        What was removed, relative to the state folder.
+    """
+    limit = now - timedelta(days=keep_days)
+    removed = []
+    for manifest in chain:
+        if manifest.sealed_at >= limit:
             continue
-        if day < limit:
-            found += sorted(folder.glob("*.parquet"))
-    return found
+        for one in manifest.quarantine:
+            file = paths.home / one.path
+            if file.is_file():
+                file.unlink()
+                removed.append(one.path)
+    return removed

@@ -1,9 +1,9 @@
 """Treatment: from the contract's accepted rows to rows of the log, without personal data in clear.
 
-Here: event ids where the source gives none, pseudonyms for the identifiers of persons, addresses and
-user agents cut down, query strings removed, e-mail addresses blanked, a source's defaults filled in.
-`properties` has a module of its own. Which rows are accepted is the contract's business, and where
-the treated rows go is `batch`'s.
+Here: event ids where the source gives none, pseudonyms for the identifiers of persons, network
+addresses and user agents cut down, query strings removed, e-mail addresses blanked, a source's
+defaults filled in. `properties` has a module of its own. Which rows are accepted is the contract's
+business, and where the treated rows go is `batch`'s.
 """
 
 import ipaddress
@@ -21,6 +21,7 @@ from dagster_project.ingest.vault import Vault
 from expectations.contract import LOG_COLUMNS, Registry, blank_emails_sql, blanked_columns
 
 TREATED: Final = "treated"
+COPIES: Final = "row_copies"
 # Parameters by which a click of an advertisement is known; the kind is kept, the id is not.
 CLICK_IDS: Final = (
     "gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id",
@@ -71,8 +72,7 @@ def treat(
     """Make the table `treated` of the accepted rows, with exactly LOG_COLUMNS.
 
     Args:
-        con: where the split is. A file's rows are all in it, since the copies of an identical row
-            are numbered within their file.
+        con: where the split is, and `row_copies`; see `number_copies`.
         split_relation: a table or view with SPLIT_COLUMNS; rows with reasons are left out.
         sources: the settings of every source in the split, by name.
         registry: the contract.
@@ -113,16 +113,15 @@ def _register_sources(
 ) -> None:
     con.execute(
         "create or replace temp table source_settings (source varchar, user_space varchar, "
-        "device_space varchar, keeps_copies boolean, currency varchar, consent varchar)"
+        "device_space varchar, currency varchar, consent varchar)"
     )
     for name, source in sources.items():
         con.execute(
-            "insert into source_settings values (?, ?, ?, ?, ?, ?)",
+            "insert into source_settings values (?, ?, ?, ?, ?)",
             [
                 name,
                 source.user_id_space,
                 source.id_space or name,
-                source.identical_rows == "keep",
                 source.currency,
                 _as_json(source.consent),
             ],
@@ -230,21 +229,44 @@ def _make_event_ids(con: duckdb.DuckDBPyConnection, vault: Vault) -> None:
         f"""
         update event_ids
         set event_id = {keyed("event_ids.event_id || chr(31) || copy")}
-        from (
-            select
-                event_ids.row_number,
-                row_number() over (
-                    partition by accepted.source, accepted.source_file, event_ids.event_id
-                    order by accepted.source_line
-                ) as copy
-            from event_ids
-            join accepted using (row_number)
-            join source_settings using (source)
-            where keeps_copies
-        ) as copies
-        where copies.row_number = event_ids.row_number and copy > 1
+        from accepted
+        join {COPIES} using (source, source_file, source_line)
+        where accepted.row_number = event_ids.row_number
         """,
         pads,
+    )
+
+
+def number_copies(
+    con: duckdb.DuckDBPyConnection, rows: str, sources: Mapping[str, SourceTreatment]
+) -> None:
+    """Make the table `row_copies`: the copies of a row after the first within its file.
+
+    Only of sources that keep identical rows, and of rows without an event id of their own.
+
+    Args:
+        con: where the rows are.
+        rows: a relation with source, source_file, source_line, raw, event_id: whole files.
+        sources: the settings of every source, by name.
+    """
+    keeping = [name for name, source in sources.items() if source.identical_rows == "keep"]
+    con.execute(
+        f"""
+        create or replace temp table {COPIES} as
+        select * from (
+            select
+                source,
+                source_file,
+                source_line,
+                row_number() over (
+                    partition by source, source_file, sha256(raw) order by source_line
+                ) as copy
+            from {rows}
+            where event_id is null and list_contains(?, source)
+        )
+        where copy > 1
+        """,
+        [keeping],
     )
 
 
@@ -276,7 +298,9 @@ def _treated_sql(registry: Registry, arrival_date: date) -> str:
         "consent": "coalesce(a.consent, s.consent)",
         "properties": _with_click_kind("coalesce(p.properties, a.properties)"),
     }
-    inner = ",\n            ".join(f"{base.get(name, f'a.{name}')} as {name}" for name in LOG_COLUMNS)
+    inner = ",\n            ".join(
+        f"{base.get(name, f'a.{name}')} as {name}" for name in LOG_COLUMNS
+    )
     blanked = set(blanked_columns(registry))
     outer = ",\n        ".join(
         f"cast({blank_emails_sql(name) if name in blanked else name} as {kind}) as {name}"
@@ -313,7 +337,7 @@ def _cut(text: str) -> str:
 
 
 def _bare_url(url: str) -> str:
-    """Scheme, host and path: the query, the fragment and a user's name and password are left out."""
+    """Scheme, host and path, without the name and password that may stand before the host."""
     return f"regexp_replace({_cut(url)}, '^((?:[A-Za-z][A-Za-z0-9+.\\-]*:)?//)[^/@]*@', '\\1')"
 
 

@@ -89,8 +89,8 @@ def _rules_by_events(registry: Registry) -> list[tuple[str, _Rules]]:
         alike[tuple(places)].append(event)
     named = sorted(event for events in alike.values() for event in events)
     groups = [(f"event_name not in ({_texts(named)})" if named else "true", _rules(everywhere))]
-    for places, events in alike.items():
-        groups.append((f"event_name in ({_texts(events)})", _rules([*everywhere, *places])))
+    for own, events in alike.items():
+        groups.append((f"event_name in ({_texts(events)})", _rules([*everywhere, *own])))
     return groups
 
 
@@ -104,7 +104,9 @@ def _rules(places: Iterable[_Place]) -> _Rules:
             continue
         place, _, name = path.rpartition(".")
         if place not in PLACES:
-            raise ValueError(f"{path}: personal data is treated in {', '.join(sorted(PLACES))} only")
+            raise ValueError(
+                f"{path}: personal data is treated in {', '.join(sorted(PLACES))} only"
+            )
         removed[place].append(name)
         if treatment == "pseudonymise" and kind is not None:
             replaced[place].append((name, kind))

@@ -3,9 +3,9 @@
 Reads only, needs neither the vault nor the lock, and never repairs: mending is
 `event_log.recover`, and what it cannot mend is for people.
 
-The audit table has a row for every file that the log is made of: each seal, whose sealed hash is the
-one that it bears and whose found hash is that of its content, and each part in scope. What stands
-in `log/events` unnamed has a row with nothing sealed.
+The audit table has a row for every file that the log is made of: each seal, whose sealed hash is
+the one that it bears and whose found hash is that of its content, and each part in scope. What
+stands in `log/events` unnamed has a row with nothing sealed.
 """
 
 import json
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -1,7 +1,7 @@
-"""Small Parquet tables that dbt reads beside the log: what is sealed, what is set, what is registered.
+"""Small Parquet tables that dbt reads beside the log: seals, settings and the event registry.
 
-Written anew before each run, whole, so that dbt needs no Python to know which parts are the log. Nothing
-about a person is in them.
+Written anew before each run, whole, so that dbt needs no Python to know which parts are the log.
+Nothing about a person is in them.
 """
 
 from collections.abc import Mapping
@@ -57,12 +57,19 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
     general = settings.settings
     days: dict[Any, dict[str, Any]] = {}
     for one in chain:
-        day = days.setdefault(one.arrival_date, {"arrival_date": one.arrival_date, "is_closed": False})
+        day = days.setdefault(
+            one.arrival_date, {"arrival_date": one.arrival_date, "is_closed": False}
+        )
         day["is_closed"] = day["is_closed"] or one.closes_day
         day["sequence"] = one.sequence
     return {
         "log_parts": [
-            {"arrival_date": one.arrival_date, "path": part.path, "rows": part.rows, "sequence": one.sequence}
+            {
+                "arrival_date": one.arrival_date,
+                "path": part.path,
+                "rows": part.rows,
+                "sequence": one.sequence,
+            }
             for one in chain
             for part in one.parts
         ],

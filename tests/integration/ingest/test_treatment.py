@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from dagster_project.ingest.config import SourceSettings
-from dagster_project.ingest.treatment import treat, truncate_address
+from dagster_project.ingest.treatment import number_copies, treat, truncate_address
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, SPLIT_COLUMNS, contains_email_sql, load_registry
@@ -31,9 +31,7 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
         yield vault
 
 
-def treated(
-    vault: Vault, *rows: dict[str, Any], **sources: SourceSettings
-) -> list[dict[str, Any]]:
+def treated(vault: Vault, *rows: dict[str, Any], **sources: SourceSettings) -> list[dict[str, Any]]:
     """Treat rows of a split, each given by what differs from a plain page view; in their order."""
     con = duckdb.connect()
     columns = ", ".join(f"{name} {kind}" for name, kind in SPLIT_COLUMNS.items())
@@ -53,10 +51,12 @@ def treated(
         }
         marks = ", ".join("?" * len(given))
         con.execute(f"insert into split ({', '.join(given)}) values ({marks})", [*given.values()])
+    sources = {"shop": SourceSettings(format="canonical"), **sources}
+    number_copies(con, "split", sources)
     table = treat(
         con,
         "split",
-        sources={"shop": SourceSettings(format="canonical"), **sources},
+        sources=sources,
         registry=load_registry(),
         vault=vault,
         junk=JUNK,
@@ -73,9 +73,7 @@ def one(vault: Vault, **row: Any) -> dict[str, Any]:
 
 
 def properties_of(vault: Vault, properties: dict[str, Any], event: str = "page_viewed") -> Any:
-    return json.loads(
-        one(vault, event_name=event, properties=json.dumps(properties))["properties"]
-    )
+    return json.loads(one(vault, event_name=event, properties=json.dumps(properties))["properties"])
 
 
 def test_result_has_the_columns_of_the_log(vault: Vault) -> None:
