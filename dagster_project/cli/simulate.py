@@ -18,9 +18,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import UsageError
 from dagster_project.state import StatePaths
-from ml.simulation import Faults, Settings, Simulation
+from ml.simulation import IDENTITY, SHOP, Faults, Settings, Simulation
 
 # Three takes a third of the time of six, for files a tenth larger.
 COMPRESSION_LEVEL = 3
@@ -190,4 +191,15 @@ def run(args: argparse.Namespace, home: Path) -> int:
         f"{totals['persons']} persons, {totals['sessions']} sessions, {totals['orders']} orders; "
         f"what truly happened is in {truth}"
     )
+    for source in _undeclared(paths):
+        print(f"to load {source}, add to the sources of {paths.settings_file}:")
+        print(f"  {source}: {{format: canonical}}")
     return 0
+
+
+def _undeclared(paths: StatePaths) -> list[str]:
+    """Simulated sources that the settings, where there are any, do not name."""
+    if not paths.settings_file.exists():
+        return []
+    declared = load_settings(paths.settings_file).sources
+    return [name for name in (SHOP, IDENTITY) if name not in declared]

@@ -5,7 +5,7 @@ truth. The truth is noted down from the behaviour itself, before a line is writt
 opened here, and nothing else of the project is imported.
 """
 
-from ml.simulation.settings import SESSIONABLE, Faults, Settings
+from ml.simulation.settings import IDENTITY, SESSIONABLE, SHOP, Faults, Settings
 from ml.simulation.shop import DayFile, Simulation
 
-__all__ = ["SESSIONABLE", "DayFile", "Faults", "Settings", "Simulation"]
+__all__ = ["IDENTITY", "SESSIONABLE", "SHOP", "DayFile", "Faults", "Settings", "Simulation"]

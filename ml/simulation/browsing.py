@@ -197,7 +197,7 @@ class Browsing(Recorder):
             chosen.append(index)
             left -= catalogue.policy[index]
             self.note("recommendation_shown", 5, body)
-            chance = (0.01 + 0.30 * self.preference.match[index]) / position
+            chance = (0.004 + 0.30 * self.preference.match[index]) / position
             if clicked is None and rng.random() < chance:
                 clicked = (index, body)
         if clicked is None:

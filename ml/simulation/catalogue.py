@@ -11,8 +11,8 @@ from itertools import accumulate
 
 N_TASTES = 6
 # How much more a product of a taste is looked at by a person who has it.
-OWN_TASTE, NEXT_TASTE, OTHER_TASTE = 9.0, 1.5, 0.12
-MAIN_WEIGHTS = (0.9, 0.7)
+OWN_TASTE, NEXT_TASTE, OTHER_TASTE = 9.0, 0.8, 0.05
+MAIN_WEIGHTS = (0.95, 0.8)
 
 # category: (products, lowest price, highest price in EUR, brands)
 CATEGORIES: dict[str, tuple[int, int, int, tuple[str, ...]]] = {
@@ -127,7 +127,7 @@ def build_catalogue(seed: int) -> Catalogue:
         products[index] = Product(**{**product.__dict__, "companions": chosen})
     ranks = list(range(n))
     rng.shuffle(ranks)
-    popularity = [1.0 / (rank + 3) ** 0.8 for rank in ranks]
+    popularity = [1.0 / (rank + 3) ** 0.7 for rank in ranks]
     policy_weights = [weight**0.5 for weight in popularity]
     scale = sum(policy_weights)
     policy = tuple(weight / scale for weight in policy_weights)

@@ -41,7 +41,7 @@ BUNDLE_ACCEPTED = 0.8
 COUPON, COUPON_SHARE = "WELCOME10", 0.10
 PAYMENTS = ("card", "invoice", "paypal")
 REVIEW_TEXTS = {
-    1: "The sole came off after a week. Very disappointed.",
+    1: "Fell apart after a week. Very disappointed.",
     2: "Smaller than stated and not as described.",
     3: "All right for the price.",
     4: "Good quality, quick delivery.",

@@ -96,6 +96,18 @@ def test_a_wrong_parameter_is_a_usage_error_that_names_it(tmp_path: Path) -> Non
         call(tmp_path, "--late", "0.9")
 
 
+def test_a_source_that_the_settings_do_not_name_is_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "footfall.yml"
+    settings.write_text("sources:\n  shop: {format: canonical}\n")
+    call(tmp_path, *SMALL)
+    assert "identity: {format: canonical}" in capsys.readouterr().out
+    settings.write_text("sources:\n  shop: {format: canonical}\n  identity: {format: canonical}\n")
+    call(tmp_path, *SMALL)
+    assert "format: canonical" not in capsys.readouterr().out
+
+
 def test_no_faults_leaves_no_invalid_line_and_no_repeat(tmp_path: Path) -> None:
     call(tmp_path, *SMALL, "--no-faults")
     totals = json.loads((tmp_path / "truth" / "summary.json").read_text())["totals"]

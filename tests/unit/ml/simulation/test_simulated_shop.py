@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ml.simulation import SESSIONABLE, Faults, Settings, Simulation
@@ -367,6 +368,30 @@ def test_propensities_are_those_of_the_policy_without_replacement(
 @pytest.mark.parametrize(("days", "expected"), [(17, 0), (30, 1), (60, 2)])
 def test_there_is_one_spike_day_in_each_full_four_weeks(days: int, expected: int) -> None:
     assert len(spike_days(7, days)) == expected
+
+
+def test_what_goes_together_foretells_the_next_days_better_than_popularity() -> None:
+    simulation, lines = draw(Settings(seed=7, faults=Faults.none()))
+    place = {product.product_id: product.index for product in simulation.catalogue.products}
+    rows: dict[str, int] = {}
+    cells: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+    for _, _, event in first_copies(lines):
+        if event["event_name"] == "product_viewed" and "bot" not in event["user_agent"].lower():
+            row = rows.setdefault(event["anonymous_id"], len(rows))
+            cells[event["event_ts"] >= "2026-01-24"].append((row, place[event["product_id"]]))
+    before, after = np.zeros((2, len(rows), len(place)))
+    before[tuple(np.array(cells[False]).T)] = 1
+    after[tuple(np.array(cells[True]).T)] = 1
+    after *= before == 0
+    judged = (before.sum(axis=1) >= 2) & (after.sum(axis=1) > 0)
+    together = before.T @ before / np.sqrt(np.outer(before.sum(axis=0), before.sum(axis=0)) + 1)
+    popular = np.tile(before.sum(axis=0), (len(rows), 1))
+    hits = []
+    for scores in (before @ together, popular):
+        best = np.argsort(np.where(before > 0, -1.0, scores), axis=1)[:, -10:]
+        hits.append(np.take_along_axis(after, best, axis=1).max(axis=1)[judged].mean())
+    assert judged.sum() > 200
+    assert hits[0] > 1.2 * hits[1]
 
 
 @pytest.fixture(scope="module")
