@@ -177,7 +177,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
             else Faults(late=args.late, duplicate=args.duplicate, invalid=args.invalid),
         )
     except ValueError as error:
-        raise UsageError(f"footfall simulate: {error}") from error
+        raise UsageError(str(error)) from error
     paths = StatePaths(home)
     truth = args.truth if args.truth is not None else home / "truth"
     summary = simulate(paths.landing, truth, settings)
