@@ -67,8 +67,8 @@ attempts as (
         and steps.step = 1
     inner join funnels on events.funnel = funnels.funnel
     where (events.funnel, events.owner_id, events.report_date) in (
-        select funnel, owner_id, entry_date from touched_dates
-    )
+            select funnel, owner_id, entry_date from touched_dates
+        )
 
 ),
 
@@ -116,14 +116,14 @@ walks as (
             or events.event_ts = walks.next_ts
         -- Ordered: the earliest event. Strict: every instant stays open, one walk each.
         qualify row_number() over (
-            partition by
-                walks.funnel,
-                walks.unit_id,
-                walks.attempt_key,
-                case when walks.mode = 'strict' then walks.used_keys end,
-                case when walks.mode = 'strict' then events.event_ts end
-            order by events.event_ts, events.event_key
-        ) = 1
+                partition by
+                    walks.funnel,
+                    walks.unit_id,
+                    walks.attempt_key,
+                    case when walks.mode = 'strict' then walks.used_keys end,
+                    case when walks.mode = 'strict' then events.event_ts end
+                order by events.event_ts, events.event_key
+            ) = 1
     )
 
 ),
@@ -138,8 +138,8 @@ walked as (
         step_at,
     from walks
     qualify row_number() over (
-        partition by funnel, unit_id, attempt_key order by step desc, step_at
-    ) = 1
+            partition by funnel, unit_id, attempt_key order by step desc, step_at
+        ) = 1
 
 ),
 
@@ -185,7 +185,7 @@ gathered as (
         attempts.unit_id,
         attempts.attempt_key,
         1 + coalesce(sum(served.served_count), 0) as reached,
-        cast(null as timestamp []) as step_at,
+        cast(null as timestamp[]) as step_at,
     from attempts
     left join served
         on attempts.funnel = served.funnel
@@ -220,9 +220,9 @@ final as (
         and attempts.unit_id = results.unit_id
         and attempts.attempt_key = results.attempt_key
     qualify row_number() over (
-        partition by attempts.funnel, attempts.unit_id, attempts.entry_date
-        order by results.reached desc, attempts.entered_at, attempts.attempt_key
-    ) = 1
+            partition by attempts.funnel, attempts.unit_id, attempts.entry_date
+            order by results.reached desc, attempts.entered_at, attempts.attempt_key
+        ) = 1
 
 )
 

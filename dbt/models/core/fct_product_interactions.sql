@@ -6,9 +6,9 @@ events as (
 
     select * from {{ ref('int_events_sessionized') }}
     where role in (
-        'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
-        'order', 'impression', 'click', 'review'
-    )
+            'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
+            'order', 'impression', 'click', 'review'
+        )
 
 ),
 

@@ -16,9 +16,10 @@ dates as (
 
 window_dates as (
 
-    select distinct unnest(
-        list_transform(range(30), lambda back: report_date - cast(back as integer))
-    ) as report_date
+    select distinct
+        unnest(
+            list_transform(range(30), lambda back: report_date - cast(back as integer))
+        ) as report_date
     from dates
 
 ),

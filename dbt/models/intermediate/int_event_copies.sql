@@ -51,8 +51,8 @@ distinct_copies as (
 
     select * from copies
     qualify row_number() over (
-        partition by event_key, arrival_date, source_file, source_line order by content_hash
-    ) = 1
+            partition by event_key, arrival_date, source_file, source_line order by content_hash
+        ) = 1
 
 ),
 

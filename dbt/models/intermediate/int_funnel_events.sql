@@ -22,11 +22,12 @@ reach as (
 
 dates as (
 
-    select distinct cast(unnest(generate_series(
-        cast(report_date - reach_days as timestamp),
-        cast(report_date + reach_days as timestamp),
-        interval 1 day
-    )) as date) as report_date
+    select distinct
+        cast(unnest(generate_series(
+            cast(report_date - reach_days as timestamp),
+            cast(report_date + reach_days as timestamp),
+            interval 1 day
+        )) as date) as report_date
     from (select distinct report_date, reach_days from reach) as spans
 
 ),
@@ -54,10 +55,10 @@ visitor_events as (
         report_date,
     from {{ ref('fct_events') }}
     where visitor_id in (
-        select owner_id from reach where owner_kind = 'visitor'
-        union
-        select visitor_id from person_days
-    )
+            select owner_id from reach where owner_kind = 'visitor'
+            union
+            select visitor_id from person_days
+        )
         and report_date in (select report_date from dates)
         and not is_bot
 
@@ -98,8 +99,8 @@ owned as (
     from events
     cross join funnels
     where case when funnels.unit = 'person' then events.person_id else events.visitor_id end in (
-        select owner_id from reach where owner_kind = funnels.owner_kind
-    )
+            select owner_id from reach where owner_kind = funnels.owner_kind
+        )
 
 ),
 

@@ -197,12 +197,12 @@ final as (
         max(order_text) filter (where kind = 'event' and not is_bot and device_type is not null)
             as last_device_order,
         arg_max(device_type, order_text)
-            filter (where kind = 'event' and not is_bot and device_type is not null)
+        filter (where kind = 'event' and not is_bot and device_type is not null)
             as last_device_type,
         max(order_text) filter (where kind = 'event' and not is_bot and country is not null)
             as last_country_order,
         arg_max(country, order_text)
-            filter (where kind = 'event' and not is_bot and country is not null) as last_country,
+        filter (where kind = 'event' and not is_bot and country is not null) as last_country,
         min(order_text) filter (where kind = 'session') as first_session_order,
         arg_min(channel, order_text) filter (where kind = 'session') as first_channel,
         max(order_text) filter (where kind = 'session') as last_session_order,

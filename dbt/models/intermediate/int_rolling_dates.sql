@@ -3,9 +3,10 @@ with
 
 final as (
 
-    select distinct unnest(
-        list_transform(range(30), lambda ahead: report_date + cast(ahead as integer))
-    ) as report_date
+    select distinct
+        unnest(
+            list_transform(range(30), lambda ahead: report_date + cast(ahead as integer))
+        ) as report_date
     from {{ ref('int_touched_dates') }}
 
 )

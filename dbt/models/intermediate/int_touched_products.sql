@@ -5,9 +5,9 @@ copies as (
 
     select * from {{ ref('int_event_copies') }}
     where role in (
-        'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
-        'order', 'impression', 'click', 'review'
-    )
+            'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
+            'order', 'impression', 'click', 'review'
+        )
 
 ),
 

@@ -45,9 +45,9 @@ counts as (
             case
                 when steps.step > 1 and steps.mode <> 'any' and entries.reached >= steps.step
                     then cast(
-                        epoch_us(entries.step_at[steps.step])
-                        - epoch_us(entries.step_at[steps.step - 1]) as double
-                    ) / 1000000
+                            epoch_us(entries.step_at[steps.step])
+                            - epoch_us(entries.step_at[steps.step - 1]) as double
+                        ) / 1000000
             end
         ) as median_seconds_from_previous,
     from entries

@@ -19,11 +19,12 @@ as_of as (
 
 calendar as (
 
-    select cast(unnest(generate_series(
-        cast(min(days.report_date) as timestamp),
-        cast(greatest(max(days.report_date), any_value(as_of.as_of_date)) as timestamp),
-        interval 1 day
-    )) as date) as report_date
+    select
+        cast(unnest(generate_series(
+            cast(min(days.report_date) as timestamp),
+            cast(greatest(max(days.report_date), any_value(as_of.as_of_date)) as timestamp),
+            interval 1 day
+        )) as date) as report_date
     from days
     cross join as_of
 

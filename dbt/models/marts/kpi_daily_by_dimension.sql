@@ -78,11 +78,11 @@ sessions as (
         coalesce(channel, '(not set)') as channel,
     from {{ ref('fct_sessions') }}
     where session_id in (
-        select session_id from events
-        union
-        select session_id from {{ ref('fct_orders') }}
-        where report_date in (select report_date from dates)
-    )
+            select session_id from events
+            union
+            select session_id from {{ ref('fct_orders') }}
+            where report_date in (select report_date from dates)
+        )
         or report_date in (select report_date from dates)
 
 ),
@@ -117,9 +117,9 @@ session_categories as (
             coalesce(category, '(not set)') as category,
         from {{ ref('fct_events') }}
         where session_id in (
-            select session_id from sessions
-            where report_date in (select report_date from dates)
-        )
+                select session_id from sessions
+                where report_date in (select report_date from dates)
+            )
             and report_date in (
                 select distinct unnest([report_date, report_date + 1]) as report_date from dates
             )
@@ -131,8 +131,8 @@ session_categories as (
             coalesce(category, '(not set)') as category,
         from {{ ref('fct_product_interactions') }}
         where report_date in (
-            select distinct unnest([report_date, report_date + 1]) as report_date from dates
-        )
+                select distinct unnest([report_date, report_date + 1]) as report_date from dates
+            )
     ) as lines on session_events.event_key = lines.event_key
 
 ),
@@ -203,7 +203,7 @@ event_counts as (
         count(*) filter (where event_values.role = 'checkout') as checkouts,
         cast(coalesce(
             sum(coalesce(event_values.line_count, impression_lines.line_count, 1))
-                filter (where event_values.role = 'impression'), 0
+            filter (where event_values.role = 'impression'), 0
         ) as bigint) as impressions,
         count(distinct event_values.impression_id) filter (where event_values.role = 'click')
         + count(*) filter (where event_values.role = 'click' and event_values.impression_id is null)

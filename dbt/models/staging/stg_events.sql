@@ -62,7 +62,7 @@ final as (
                 then log_rows.revenue
         end as reporting_revenue,
         coalesce(log_rows.currency, settings.reporting_currency)
-            = settings.reporting_currency as is_in_reporting_currency,
+        = settings.reporting_currency as is_in_reporting_currency,
         md5(to_json(row(
             log_rows.event_name,
             log_rows.event_ts,

@@ -20,7 +20,7 @@ expected as (
     select
         event_key,
         count(*) as copy_count,
-        count(distinct (arrival_date, source_file, source_line)) as place_count,
+        count(distinct row(arrival_date, source_file, source_line)) as place_count,
         min((arrival_date, source_file, source_line)) as first_place,
     from copies
     group by event_key

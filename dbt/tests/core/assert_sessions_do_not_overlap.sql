@@ -15,9 +15,10 @@ touched as (
 
 dates as (
 
-    select distinct unnest([
-        report_date - 2, report_date - 1, report_date, report_date + 1, report_date + 2
-    ]) as report_date
+    select distinct
+        unnest([
+            report_date - 2, report_date - 1, report_date, report_date + 1, report_date + 2
+        ]) as report_date
     from touched
 
 ),

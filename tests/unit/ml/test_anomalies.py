@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from login_simulation import simulate
+from tests.unit.ml.login_simulation import simulate
 
 import ml
 from ml.anomalies import ANOMALY_SCORES_SCHEMA, KPIS_SCHEMA, AnomalyRun, score_anomalies

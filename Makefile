@@ -1,0 +1,67 @@
+# The ways into footfall. `make demo` and `make test` set up all that they need.
+
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+export FOOTFALL_HOME ?= $(CURDIR)/.footfall
+
+BIN := .venv/bin
+READY := .venv/.ready
+# Tests that a second process speeds up; two are enough to keep a small machine usable.
+WORKERS ?= 2
+LAW_SECONDS ?= 600
+LAW_SEED ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test lint format laws lock clean
+
+help: ## Say what there is.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything in it; at once when it is there.
+
+$(READY): requirements-dev.lock pyproject.toml .ci/setup
+	@bash .ci/setup
+	@touch $@
+
+demo: setup ## Thirty days of a simulated shop, from event files to KPIs.
+	@test -f "$(FOOTFALL_HOME)/footfall.yml" || $(BIN)/footfall init
+	@find "$(FOOTFALL_HOME)/landing" -type f 2>/dev/null | grep -q . || $(BIN)/footfall simulate --days 30 --seed 7
+	@$(BIN)/footfall run
+	@echo
+	@echo "Try next:"
+	@echo "  $(BIN)/footfall query 'from marts.funnel_steps limit 20'"
+	@echo "  $(BIN)/footfall query 'select person_id, orders, monetary_value from marts.customer_360 order by monetary_value desc limit 5'"
+	@echo "  make ui      # the lineage and every run, on http://127.0.0.1:3000"
+
+ui: setup ## The Dagster UI on 127.0.0.1:3000, with the schedule's daemon.
+	@$(BIN)/footfall init >/dev/null
+	DAGSTER_HOME="$(FOOTFALL_HOME)/dagster" $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+
+test: setup lint ## Style, types and all tests.
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+lint: setup ## ruff, mypy, sqlfluff.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes $(WORKERS) dbt/models dbt/tests
+
+format: setup ## Put the Python into shape.
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+laws: setup ## Random histories against the oracle for LAW_SECONDS (600), from LAW_SEED (1).
+	$(BIN)/python -m tests.laws.long --seconds $(LAW_SECONDS) --seed $(LAW_SEED)
+
+lock: ## Resolve the dependencies anew; needs uv.
+	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
+	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make lock' --group dev \
+		--constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove .venv and what tools have left; the state folder stays.
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dbt/target dbt/logs dist
+	find dagster_project expectations ml tests -name __pycache__ -type d -prune -exec rm -rf {} +
