@@ -21,6 +21,10 @@ from expectations.contract import Registry, batch_suite, counts_suite, load_regi
 from expectations.data_docs import write_data_docs
 from expectations.validate import Report, validate
 
+# Great Expectations costs a quarter of a second a suite, so small days are looked at together.
+_DAYS_A_CHECK = 31
+_ROWS_A_CHECK = 1_000_000
+
 
 @dataclass(frozen=True)
 class DayLoad:
@@ -94,15 +98,20 @@ def load_days(
     event_log.recover(paths)
     landed = batch.scan_landing(paths, settings)
     with Vault.open_or_create(paths) as vault:
+        group: list[batch.StagedBatch] = []
         for day in days:
             staged = event_log.stage_day(paths, settings, registry, vault, day, landed)
-            refusals = _check(paths, settings, registry, staged, report)
-            sealed = None
-            if not refusals:
-                sealed = event_log.seal(paths, settings, vault, staged, now)
-            report.days.append(_day_load(paths, staged, sealed, refusals))
-            if refusals:
+            group.append(staged)
+            # What came late for closed days is in this batch now, and in no other.
+            taken = {file.path for file in (*staged.files, *staged.refused)}
+            landed = [file for file in landed if file.path not in taken]
+            if len(group) < _DAYS_A_CHECK and sum(one.logged for one in group) < _ROWS_A_CHECK:
+                continue
+            if not _check_and_seal(paths, settings, registry, vault, group, now, report):
                 break
+            group = []
+        else:
+            _check_and_seal(paths, settings, registry, vault, group, now, report)
     _verify(paths, report, now)
     done = [one.day for one in report.days]
     findings = compare_with_weeks_before(paths, seals.load_chain(paths), done)
@@ -132,17 +141,48 @@ def _day_load(
     )
 
 
-def _check(
+def _check_and_seal(
     paths: StatePaths,
     settings: Settings,
     registry: Registry,
-    staged: batch.StagedBatch,
+    vault: Vault,
+    group: list[batch.StagedBatch],
+    now: datetime,
     report: LoadReport,
-) -> tuple[str, ...]:
-    """Run the blocking suites over a staged batch; give what they found."""
-    if staged.is_empty:
-        return ()
+) -> bool:
+    """Check batches together and seal them; where something is found, one by one up to the first refused.
+
+    Returns:
+        Whether all of them are sealed.
+    """
+    found = _check(paths, settings, registry, group)
+    together = all(one.success for one in found)
+    if together:
+        report.reports += found
+    for staged in group:
+        refusals: tuple[str, ...] = ()
+        if not together:
+            alone = _check(paths, settings, registry, [staged])
+            report.reports += alone
+            refusals = tuple(line for one in alone for line in one.failures())
+        sealed = None if refusals else event_log.seal(paths, settings, vault, staged, now)
+        report.days.append(_day_load(paths, staged, sealed, refusals))
+        if refusals:
+            return False
+    return True
+
+
+def _check(
+    paths: StatePaths, settings: Settings, registry: Registry, group: list[batch.StagedBatch]
+) -> list[Report]:
+    """Run the blocking suites over staged batches."""
     general = settings.settings
+    full = [staged for staged in group if staged.files]
+    if not full:
+        return []
+    limit = general.quarantine_share
+    shares = [staged.quarantined / staged.read for staged in full if staged.read]
+    name = f"{full[0].day}" if len(full) == 1 else f"{full[0].day} to {full[-1].day}"
     counts = pa.Table.from_pylist(
         [
             {
@@ -152,30 +192,28 @@ def _check(
                 "quarantined": file.quarantined,
                 "withheld": sum(file.withheld.values()),
             }
+            for staged in full
             for file in staged.files
         ],
         schema=_COUNTS_SCHEMA,
     )
+    # The share is a batch's own: a bad day must not hide among good ones.
+    strict = 0.0 if len(full) > 1 and any(share > limit for share in shares) else limit
     found = [
-        validate(
-            counts_suite(max_quarantined_share=general.quarantine_share),
-            counts,
-            name=f"{staged.day} counts",
-        )
+        validate(counts_suite(max_quarantined_share=strict), counts, name=f"{name} counts")
     ]
-    if staged.parts:
+    parts = [
+        paths.staging_day(staged.day) / part for staged in full for part in staged.parts
+    ]
+    if parts:
         suite = batch_suite(
             registry,
-            arrival_date=staged.day,
+            arrival_date=[staged.day for staged in full],
             earliest_event_date=general.earliest_event_date,
             max_future_hours=general.max_future_hours,
         )
-        folder = paths.staging_day(staged.day)
-        found.append(
-            validate(suite, [folder / name for name in staged.parts], name=f"{staged.day} rows")
-        )
-    report.reports += found
-    return tuple(line for one in found for line in one.failures())
+        found.append(validate(suite, parts, name=f"{name} rows"))
+    return found
 
 
 _COUNTS_SCHEMA = pa.schema(

@@ -7,7 +7,7 @@ A suite is a plain dict: name, meta (about, derived columns as DuckDB SQL), expe
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,23 +24,29 @@ SUITES_FOLDER = Path(__file__).parent / "suites"
 
 
 def batch_suite(
-    registry: Registry, *, arrival_date: date, earliest_event_date: date, max_future_hours: int
+    registry: Registry,
+    *,
+    arrival_date: date | Sequence[date],
+    earliest_event_date: date,
+    max_future_hours: int,
 ) -> dict[str, Any]:
     """Expectations on the accepted rows of a batch: Parquet parts or a table with LOG_COLUMNS.
 
     Args:
         registry: the contract.
-        arrival_date: the partition that the batch belongs to.
+        arrival_date: the partition that the batch belongs to, or those of several batches that
+            are looked at together.
         earliest_event_date: as in `split_sql`.
         max_future_hours: as in `split_sql`.
 
     Returns:
         The suite `event_batch`, complete.
     """
+    arrival_dates = [arrival_date] if isinstance(arrival_date, date) else arrival_date
     parameters: dict[str, Any] = {
         "log_columns": [f"{name} {kind}" for name, kind in LOG_COLUMNS.items()],
         "contract_versions": [registry.contract_version],
-        "arrival_days": [arrival_date.isoformat()],
+        "arrival_days": [day.isoformat() for day in arrival_dates],
         "earliest_event_day": int(earliest_event_date.strftime("%Y%m%d")),
         "max_future_hours": max_future_hours,
         "column_holding_an_email": column_holding_an_email_sql(email_checked_columns(registry)),

@@ -9,6 +9,10 @@ sources:
   shop:
     format: canonical
 
+  # The log of an identity provider: log-ins and file accesses, in the same form.
+  identity:
+    format: canonical
+
   # A source of anything tabular: the mapping says which column is which field of an event.
   # legacy_shop:
   #   format: csv                          # canonical, csv, tsv, jsonl, parquet
@@ -46,12 +50,12 @@ settings:
 # events:
 #   quiz_finished: {sessionable: true}
 
-# funnels:
-#   purchase:
-#     mode: ordered                        # ordered, strict, any
-#     unit: person                         # person, visitor, session
-#     window: 7 days
-#     steps: [product_viewed, product_added, checkout_started, order_completed]
+funnels:
+  purchase:
+    mode: ordered                         # ordered, strict, any
+    unit: person                          # person, visitor, session
+    window: 7 days
+    steps: [product_viewed, product_added, checkout_started, order_completed]
 """
 
 

@@ -1,0 +1,137 @@
+"""`footfall doctor`: what is wrong with the installation or the state, and how to mend it. It changes nothing."""
+
+import argparse
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from dagster_project.ingest import event_log, landing, lock, seals
+from dagster_project.ingest.config import Settings, load_settings
+from dagster_project.ingest.errors import FootfallError
+from dagster_project.ingest.vault import Vault
+from dagster_project.state import StatePaths
+
+_PINNED: Final = {"duckdb": "1.5.5", "great-expectations": "1.24.1"}
+_LOW_DISK_BYTES: Final = 2 * 1024**3
+Finding = tuple[bool, str]
+
+
+def register(subparsers: Any) -> None:
+    """Add the command."""
+    subparsers.add_parser("doctor", help="say what is wrong with the installation or the state")
+
+
+def run(args: argparse.Namespace, home: Path) -> int:
+    """One line a check; 1 where one found something."""
+    paths = StatePaths(home)
+    wrong = 0
+    for name, check in _CHECKS.items():
+        try:
+            findings = list(check(paths))
+        except FootfallError as error:
+            findings = [(False, str(error))]
+        except OSError as error:
+            findings = [(False, f"{error.filename}: {error.strerror}; see its owner and mode")]
+        for good, text in findings or [(True, "nothing to say")]:
+            print(f"{'ok' if good else '!!'}  {name}: {text}")
+            wrong += not good
+    return 1 if wrong else 0
+
+
+def _installation(paths: StatePaths) -> Iterator[Finding]:
+    found = sys.version_info[:2]
+    yield (3, 11) <= found < (3, 13), f"Python {found[0]}.{found[1]} (3.11 or 3.12 is needed)"
+    for package, wanted in _PINNED.items():
+        try:
+            have = version(package)
+        except PackageNotFoundError:
+            have = "missing"
+        yield have == wanted, f"{package} {have}" + ("" if have == wanted else f", {wanted} is needed: make setup")
+
+
+def _folder(paths: StatePaths) -> Iterator[Finding]:
+    if not paths.home.is_dir():
+        yield False, f"{paths.home}: is missing; `footfall init` makes it"
+        return
+    free = shutil.disk_usage(paths.home).free
+    yield free > _LOW_DISK_BYTES, f"{paths.home}: {free / 1e9:.1f} GB free"
+
+
+def _settings(paths: StatePaths) -> Iterator[Finding]:
+    settings = load_settings(paths.settings_file)
+    yield bool(settings.sources), f"{len(settings.sources)} sources declared"
+
+
+def _keys(paths: StatePaths) -> Iterator[Finding]:
+    mode = stat.S_IMODE(paths.secrets.stat().st_mode)
+    yield mode & 0o077 == 0, f"{paths.secrets}: mode {mode:o}" + (
+        "" if mode & 0o077 == 0 else "; others can read it: chmod 700"
+    )
+    with Vault.open(paths) as vault:
+        yield True, f"vault holds {vault.count()} identifiers; keep a backup of secrets/ apart"
+
+
+def _lock(paths: StatePaths) -> Iterator[Finding]:
+    holder = lock.holder_of(paths)
+    yield True, "free" if holder is None else f"held by process {holder.get('pid')} since {holder.get('since')}"
+
+
+def _chain(paths: StatePaths) -> Iterator[Finding]:
+    chain = seals.load_chain(paths)
+    yield True, f"{len(chain)} seals, chain whole (`footfall verify` hashes the parts)"
+
+
+def _landing(paths: StatePaths) -> Iterator[Finding]:
+    settings: Settings = load_settings(paths.settings_file)
+    for place, reason in landing.ignored_files(paths, settings).items():
+        yield False, f"landing/{place}: not read, {reason}"
+    if paths.landing.is_dir():
+        for folder in sorted(paths.landing.iterdir()):
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in settings.sources:
+                yield False, f"landing/{folder.name}: footfall.yml declares no such source; declare it"
+    waiting = event_log.stragglers(paths, settings)
+    yield True, f"{len(waiting)} files wait for closed days; the next run loads them under the open day"
+
+
+def _staging(paths: StatePaths) -> Iterator[Finding]:
+    waiting = []
+    for report in sorted(paths.staging.glob("*/report.json")):
+        try:
+            waiting.append(date.fromisoformat(report.parent.name))
+        except ValueError:
+            continue
+    for day in waiting:
+        yield False, f"{day}: a refused batch waits; deliver better files, or footfall accept {day} --reason TEXT"
+    if not waiting:
+        yield True, "no batch waits"
+
+
+def _warehouse(paths: StatePaths) -> Iterator[Finding]:
+    from dagster_project import serving, warehouse
+
+    if not paths.warehouse_db.exists():
+        yield True, "not built yet: footfall run"
+        return
+    sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
+    owed = warehouse.owed_days(paths, sealed)
+    yield not owed, f"{len(owed)} arrival dates are not built yet" + (": footfall run" if owed else "")
+    number = serving.current_number(paths)
+    yield number is not None, f"published version {number}" if number else "nothing published: footfall run"
+
+
+_CHECKS: Final[dict[str, Callable[[StatePaths], Iterator[Finding]]]] = {
+    "installation": _installation,
+    "state folder": _folder,
+    "settings": _settings,
+    "keys": _keys,
+    "lock": _lock,
+    "log": _chain,
+    "landing": _landing,
+    "staging": _staging,
+    "warehouse": _warehouse,
+}

@@ -1,0 +1,35 @@
+"""`footfall verify`: the whole log against its seals; exit code 1 and the places where it fails."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from dagster_project.ingest import seals, verify
+from dagster_project.ingest.errors import UsageError
+from dagster_project.state import StatePaths
+
+
+def register(subparsers: Any) -> None:
+    """Add the command."""
+    subparsers.add_parser("verify", help="check the whole log against its seals")
+
+
+def run(args: argparse.Namespace, home: Path) -> int:
+    """Check everything; needs neither the keys nor the lock."""
+    paths = StatePaths(home)
+    if not paths.home.is_dir():
+        raise UsageError(f"{home}: there is no state folder; `footfall init` makes one")
+    found = verify.audit(paths)
+    if found.problems:
+        for line in found.problems:
+            print(line, file=sys.stderr)
+        print(f"{len(found.problems)} places differ from what was sealed", file=sys.stderr)
+        return 1
+    head = seals.read_head(paths)
+    parts = sum(part is not None for part in found.seals["part"].to_pylist())
+    print(
+        f"ok: {head.sequence} seals, {parts} parts, {found.bytes / 1e6:.1f} MB, "
+        f"head {head.sequence} {head.hash}"
+    )
+    return 0
