@@ -73,7 +73,9 @@ def _volume_findings(day: date, now: dict[str, int], before: list[dict[str, int]
         if max(usual, rows) < _MIN_ROWS:
             continue
         if rows > _FACTOR * usual or rows < usual / _FACTOR:
-            found.append(f"{day}: {source} brought {rows} rows; the same weekday usually brings {usual:.0f}")
+            found.append(
+                f"{day}: {source} brought {rows} rows; the same weekday usually brings {usual:.0f}"
+            )
     return found
 
 
@@ -91,9 +93,7 @@ def _null_shares(paths: StatePaths, parts: list[str]) -> dict[str, float]:
     return {name: count / total for name, count in nulls.items()} if total else {}
 
 
-def _null_findings(
-    day: date, now: dict[str, float], before: list[dict[str, float]]
-) -> list[str]:
+def _null_findings(day: date, now: dict[str, float], before: list[dict[str, float]]) -> list[str]:
     found = []
     for column, share in sorted(now.items()):
         usual = median(week.get(column, 0.0) for week in before)

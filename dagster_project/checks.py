@@ -84,7 +84,8 @@ def log_metadata(report: LoadReport) -> dict[str, dg.MetadataValue]:
         "read": dg.IntMetadataValue(sum(day.read for day in days)),
         "quarantined": dg.IntMetadataValue(sum(day.quarantined for day in days)),
         "days": dg.MarkdownMetadataValue(
-            "| day | read | logged | quarantined | state | seal |\n|---|---|---|---|---|---|\n" + table
+            "| day | read | logged | quarantined | state | seal |\n|---|---|---|---|---|---|\n"
+            + table
         ),
         "files_to_look_at": dg.MarkdownMetadataValue("\n".join(f"- {n}" for n in notes) or "none"),
     }

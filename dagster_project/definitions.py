@@ -35,9 +35,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
     partitions = daily_partitions(first_day(paths, settings))
     models = dbt_model_assets(paths, partitions, retry)
     trained = model_assets(partitions, retry)
-    marts = [
-        key for key in models.keys if key.path[0] in {"core", "marts", "ml", "dq"}
-    ]
+    marts = [key for key in models.keys if key.path[0] in {"core", "marts", "ml", "dq"}]
     assets = [
         event_log_asset(partitions, retry),
         models,

@@ -21,12 +21,12 @@ def daily_job(partitions: dg.DailyPartitionsDefinition) -> Any:
     )
 
 
-def daily_schedule(
-    job: Any, hour: int
-) -> dg.ScheduleDefinition:
+def daily_schedule(job: Any, hour: int) -> dg.ScheduleDefinition:
     """Yesterday, each day at the set hour (UTC)."""
 
-    @dg.schedule(job=job, cron_schedule=f"30 {hour} * * *", execution_timezone="UTC", name="daily_schedule")
+    @dg.schedule(
+        job=job, cron_schedule=f"30 {hour} * * *", execution_timezone="UTC", name="daily_schedule"
+    )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()
         return dg.RunRequest(run_key=day, partition_key=day)
@@ -46,8 +46,6 @@ def late_files_sensor(job: Any) -> dg.SensorDefinition:
             yield dg.SkipReason("no file waits for a closed day")
             return
         today = datetime.now(UTC).date().isoformat()
-        yield dg.RunRequest(
-            run_key=f"{today}:{len(waiting)}:{max(waiting)}", partition_key=today
-        )
+        yield dg.RunRequest(run_key=f"{today}:{len(waiting)}:{max(waiting)}", partition_key=today)
 
     return late_files

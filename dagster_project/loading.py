@@ -199,12 +199,8 @@ def _check(
     )
     # The share is a batch's own: a bad day must not hide among good ones.
     strict = 0.0 if len(full) > 1 and any(share > limit for share in shares) else limit
-    found = [
-        validate(counts_suite(max_quarantined_share=strict), counts, name=f"{name} counts")
-    ]
-    parts = [
-        paths.staging_day(staged.day) / part for staged in full for part in staged.parts
-    ]
+    found = [validate(counts_suite(max_quarantined_share=strict), counts, name=f"{name} counts")]
+    parts = [paths.staging_day(staged.day) / part for staged in full for part in staged.parts]
     if parts:
         suite = batch_suite(
             registry,

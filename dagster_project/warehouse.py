@@ -129,8 +129,7 @@ def read_as_of(paths: StatePaths, table: str, day: date, window_days: int) -> pa
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
         con.execute("set variable as_of_date = ?::date", [day])
         con.execute("set variable window_from = ?::date", [day - timedelta(days=window_days - 1)])
-        found = con.execute(f"select * from ml_inputs.{table}").to_arrow_table()
-    return found
+        return con.execute(f"select * from ml_inputs.{table}").to_arrow_table()
 
 
 def row_counts(paths: StatePaths, relations: Sequence[str]) -> dict[str, int]:

@@ -125,9 +125,7 @@ def _events(
             metadata: dict[str, Any] = {"dagster/duration_s": result.seconds}
             if (rows := counts.get(_relation(node))) is not None:
                 metadata["dagster/row_count"] = rows
-            yield dg.MaterializeResult(
-                asset_key=translator.get_asset_key(node), metadata=metadata
-            )
+            yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
     if broken:
         first = broken[0]
         raise dg.Failure(

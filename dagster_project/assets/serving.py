@@ -41,7 +41,11 @@ def published_marts_asset(
             version = publish(paths)
             warehouse.strike_off(paths, outboxes(manifest))
         return dg.MaterializeResult(
-            metadata={"version": version.number, "tables": len(version.tables), "bytes": version.bytes}
+            metadata={
+                "version": version.number,
+                "tables": len(version.tables),
+                "bytes": version.bytes,
+            }
         )
 
     return published_marts

@@ -51,7 +51,10 @@ def _installation(paths: StatePaths) -> Iterator[Finding]:
             have = version(package)
         except PackageNotFoundError:
             have = "missing"
-        yield have == wanted, f"{package} {have}" + ("" if have == wanted else f", {wanted} is needed: make setup")
+        yield (
+            have == wanted,
+            f"{package} {have}" + ("" if have == wanted else f", {wanted} is needed: make setup"),
+        )
 
 
 def _folder(paths: StatePaths) -> Iterator[Finding]:
@@ -69,8 +72,10 @@ def _settings(paths: StatePaths) -> Iterator[Finding]:
 
 def _keys(paths: StatePaths) -> Iterator[Finding]:
     mode = stat.S_IMODE(paths.secrets.stat().st_mode)
-    yield mode & 0o077 == 0, f"{paths.secrets}: mode {mode:o}" + (
-        "" if mode & 0o077 == 0 else "; others can read it: chmod 700"
+    yield (
+        mode & 0o077 == 0,
+        f"{paths.secrets}: mode {mode:o}"
+        + ("" if mode & 0o077 == 0 else "; others can read it: chmod 700"),
     )
     with Vault.open(paths) as vault:
         yield True, f"vault holds {vault.count()} identifiers; keep a backup of secrets/ apart"
@@ -78,7 +83,12 @@ def _keys(paths: StatePaths) -> Iterator[Finding]:
 
 def _lock(paths: StatePaths) -> Iterator[Finding]:
     holder = lock.holder_of(paths)
-    yield True, "free" if holder is None else f"held by process {holder.get('pid')} since {holder.get('since')}"
+    yield (
+        True,
+        "free"
+        if holder is None
+        else f"held by process {holder.get('pid')} since {holder.get('since')}",
+    )
 
 
 def _chain(paths: StatePaths) -> Iterator[Finding]:
@@ -92,10 +102,20 @@ def _landing(paths: StatePaths) -> Iterator[Finding]:
         yield False, f"landing/{place}: not read, {reason}"
     if paths.landing.is_dir():
         for folder in sorted(paths.landing.iterdir()):
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in settings.sources:
-                yield False, f"landing/{folder.name}: footfall.yml declares no such source; declare it"
+            if (
+                folder.is_dir()
+                and not folder.name.startswith(".")
+                and folder.name not in settings.sources
+            ):
+                yield (
+                    False,
+                    f"landing/{folder.name}: footfall.yml declares no such source; declare it",
+                )
     waiting = event_log.stragglers(paths, settings)
-    yield True, f"{len(waiting)} files wait for closed days; the next run loads them under the open day"
+    yield (
+        True,
+        f"{len(waiting)} files wait for closed days; the next run loads them under the open day",
+    )
 
 
 def _staging(paths: StatePaths) -> Iterator[Finding]:
@@ -106,7 +126,10 @@ def _staging(paths: StatePaths) -> Iterator[Finding]:
         except ValueError:
             continue
     for day in waiting:
-        yield False, f"{day}: a refused batch waits; deliver better files, or footfall accept {day} --reason TEXT"
+        yield (
+            False,
+            f"{day}: a refused batch waits; deliver better files, or footfall accept {day} --reason TEXT",
+        )
     if not waiting:
         yield True, "no batch waits"
 
@@ -119,9 +142,15 @@ def _warehouse(paths: StatePaths) -> Iterator[Finding]:
         return
     sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
     owed = warehouse.owed_days(paths, sealed)
-    yield not owed, f"{len(owed)} arrival dates are not built yet" + (": footfall run" if owed else "")
+    yield (
+        not owed,
+        f"{len(owed)} arrival dates are not built yet" + (": footfall run" if owed else ""),
+    )
     number = serving.current_number(paths)
-    yield number is not None, f"published version {number}" if number else "nothing published: footfall run"
+    yield (
+        number is not None,
+        f"published version {number}" if number else "nothing published: footfall run",
+    )
 
 
 _CHECKS: Final[dict[str, Callable[[StatePaths], Iterator[Finding]]]] = {

@@ -133,10 +133,11 @@ class Deliveries:
 
     def _repeat(self, rng: random.Random, action: Action, sent: int, arrival: int) -> None:
         """Deliver once more, after the first copy; now and then with another content."""
-        if rng.random() < 0.5:
-            again = arrival + rng.randrange(1, 600) * SECOND
-        else:
-            again = arrival + int(rng.uniform(0.2, 5) * DAY)
+        again = (
+            arrival + rng.randrange(1, 600) * SECOND
+            if rng.random() < 0.5
+            else arrival + int(rng.uniform(0.2, 5) * DAY)
+        )
         is_conflict = rng.random() < self.faults.conflict
         if again >= self.end:
             return

@@ -34,8 +34,9 @@ def test_the_settings_of_a_new_installation_are_the_defaults(tmp_path):
 
     settings = load_settings(file)
 
-    assert list(settings.sources) == ["shop"]
+    assert list(settings.sources) == ["shop", "identity"]
     assert settings.settings == parse_settings("").settings
+    assert list(settings.funnels) == ["purchase"]
 
 
 def test_the_commented_source_of_a_new_installation_is_valid():

@@ -80,7 +80,7 @@ def test_edit_with_a_new_hash_breaks_the_next_link(paths: StatePaths) -> None:
     content["closes_day"] = False
     content["hash"] = seals.content_hash(content)
     file.write_bytes(seals.render_json(content))
-    with pytest.raises(LogIntegrityError, match="00000003-2026-01-03.*hash of the seal before"):
+    with pytest.raises(LogIntegrityError, match=r"00000003-2026-01-03.*hash of the seal before"):
         seals.load_chain(paths)
 
 
@@ -102,7 +102,7 @@ def test_swapped_manifests_are_found(paths: StatePaths) -> None:
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
-    with pytest.raises(LogIntegrityError, match="00000001-2026-01-01.*holds the seal 00000002"):
+    with pytest.raises(LogIntegrityError, match=r"00000001-2026-01-01.*holds the seal 00000002"):
         seals.load_chain(paths)
 
 

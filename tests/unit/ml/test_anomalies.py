@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.unit.ml.login_simulation import simulate
 
 import ml
 from ml.anomalies import ANOMALY_SCORES_SCHEMA, KPIS_SCHEMA, AnomalyRun, score_anomalies
 from ml.anomaly_logins import LOGINS_SCHEMA
 from ml.cards import metrics_table
+from tests.unit.ml.login_simulation import simulate
 
 AS_OF = date(2026, 3, 5)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from tests.unit.ml.login_simulation import simulate
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -20,6 +19,7 @@ from ml.anomaly_logins import (
     hour_kernel,
     score_logins,
 )
+from tests.unit.ml.login_simulation import simulate
 
 MONDAY = datetime(2026, 1, 5, 9, tzinfo=UTC).replace(tzinfo=None)
 
