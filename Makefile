@@ -32,7 +32,7 @@ demo: setup ## Thirty days of a simulated shop, from event files to KPIs.
 	@echo
 	@echo "Try next:"
 	@echo "  $(BIN)/footfall query 'from marts.funnel_steps limit 20'"
-	@echo "  $(BIN)/footfall query 'select person_id, orders, monetary_value from marts.customer_360 order by monetary_value desc limit 5'"
+	@echo "  $(BIN)/footfall query 'select person_id, order_count, monetary from marts.customer_360 order by monetary desc limit 5'"
 	@echo "  make ui      # the lineage and every run, on http://127.0.0.1:3000"
 
 ui: setup ## The Dagster UI on 127.0.0.1:3000, with the schedule's daemon.

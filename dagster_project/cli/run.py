@@ -1,6 +1,7 @@
 """`footfall run`: materialise every asset for the days that have landed and are not done."""
 
 import argparse
+import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace, home: Path) -> int:
 
 
 def _materialise(home: Path, first: date, last: date) -> bool:
+    # What Dagster says of its own interfaces is for developers, who see it in the tests.
+    warnings.filterwarnings("ignore", module="dagster")
     from dagster_project.cli.progress import follow_run
 
     return follow_run(home, first, last)

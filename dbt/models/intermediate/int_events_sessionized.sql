@@ -1,4 +1,5 @@
--- Winners of all touched events and all events of the windows, with the session that each is in now.
+-- Winners of all touched events and all events of the windows, with the session that each is in
+-- now.
 with
 
 windows as (
