@@ -1,5 +1,4 @@
--- Winners of all touched events and all events of the windows, with the session that each is in
--- now.
+-- Winners of all touched events and all events of the windows, with the session that each is in now.
 with
 
 windows as (

@@ -1,5 +1,4 @@
--- The value events of each remade order: what they state and, by int_order_lines, which lines they
--- hold.
+-- The value events of each remade order: what they state and, by int_order_lines, which lines they hold.
 with
 
 order_events as (

@@ -20,8 +20,7 @@ visitor_sessions as (
 
 ),
 
--- Who is new may flip: for the visitor's first session now, and for the first that was there
--- before.
+-- Who is new may flip: for the visitor's first session now, and for the first that was there before.
 flips as (
 
     select arg_min(report_date, started_at) as report_date

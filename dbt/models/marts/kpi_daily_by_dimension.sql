@@ -195,10 +195,8 @@ event_counts as (
         event_values.report_date,
         event_values.dimension,
         event_values.value,
-        count(distinct event_values.visitor_id) filter (where event_values.is_sessionable)
-            as visitors,
-        count(distinct event_values.person_id) filter (where event_values.is_sessionable)
-            as persons,
+        count(distinct event_values.visitor_id) filter (where event_values.is_sessionable) as visitors,
+        count(distinct event_values.person_id) filter (where event_values.is_sessionable) as persons,
         count(*) filter (where event_values.role = 'page_view') as page_views,
         count(*) filter (where event_values.role = 'product_view') as product_views,
         count(*) filter (where event_values.role = 'cart_add') as cart_adds,
@@ -279,10 +277,8 @@ order_values as (
         coalesce(order_categories.category, '(not set)') as value,
         orders.report_date,
         orders.visitor_id,
-        case
-            when order_categories.order_key is null then orders.items
-            else order_categories.items
-        end as items,
+        case when order_categories.order_key is null then orders.items else order_categories.items end
+            as items,
         case
             when order_categories.order_key is null then orders.gross_revenue
             else order_categories.gross_revenue
@@ -344,9 +340,9 @@ counts as (
         dimension,
         value,
         {% for column in [
-            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions',
-            'converting_sessions', 'page_views', 'product_views', 'cart_adds', 'checkouts', 'orders',
-            'orders_without_value', 'converting_visitors', 'impressions', 'clicks',
+            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions', 'converting_sessions',
+            'page_views', 'product_views', 'cart_adds', 'checkouts', 'orders', 'orders_without_value',
+            'converting_visitors', 'impressions', 'clicks',
         ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}
@@ -393,8 +389,8 @@ final as (
         clicks,
         {{ ratio_columns(only_by_dimension=true) }}
     from counts
-    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds
-        + checkouts + orders + converting_visitors + items + impressions + clicks > 0
+    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds + checkouts
+        + orders + converting_visitors + items + impressions + clicks > 0
         or gross_revenue <> 0
         or refunds <> 0
 

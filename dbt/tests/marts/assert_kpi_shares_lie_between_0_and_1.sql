@@ -1,5 +1,4 @@
--- Shares are shares, and the persons active on a date are among those of its week and month. One
--- row a date: all.
+-- Shares are shares, and the persons active on a date are among those of its week and month. One row a date: all.
 with
 
 final as (
