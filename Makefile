@@ -55,11 +55,11 @@ format: setup ## Put the Python into shape.
 laws: setup ## Random histories against the oracle for LAW_SECONDS (600), from LAW_SEED (1).
 	$(BIN)/python -m tests.laws.long --seconds $(LAW_SECONDS) --seed $(LAW_SEED)
 
-lock: ## Resolve the dependencies anew; needs uv.
-	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
-	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --custom-compile-command 'make lock' --group dev \
+lock: setup ## Resolve the dependencies anew.
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --group dev \
 		--constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove .venv and what tools have left; the state folder stays.
