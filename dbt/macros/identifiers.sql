@@ -22,7 +22,22 @@
     {{ hash_of(["'visitor'", visitor_id]) }}
 {%- endmacro %}
 
-{# The order of events, everywhere, as one sortable text. #}
+{# The order of events, everywhere, as one sortable text: microseconds in eighteen digits for any year, then the key. #}
 {% macro event_order(event_ts='event_ts', event_key='event_key') -%}
-    strftime({{ event_ts }}, '%Y%m%d%H%M%S%f') || {{ event_key }}
+    cast(epoch_us({{ event_ts }}) + 500000000000000000 as varchar) || {{ event_key }}
+{%- endmacro %}
+
+{# All that a copy says, without when and where it arrived and was sent. #}
+{% macro content_hash(copy) -%}
+    md5(to_json(row(
+        {%- for column in [
+            'event_name', 'event_ts', 'user_id', 'anonymous_id', 'device_id', 'source_session_id', 'product_id',
+            'category', 'brand', 'price', 'quantity', 'currency', 'order_id', 'revenue', 'coupon', 'impression_id',
+            'page_url', 'page_path', 'referrer', 'utm_source', 'utm_medium', 'utm_campaign', 'device_type', 'os',
+            'browser', 'app', 'country', 'region', 'city', 'ip_truncated', 'locale', 'user_agent_family', 'is_bot',
+            'consent', 'properties',
+        ] %}
+        {{ copy }}.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    )))
 {%- endmacro %}

@@ -1,32 +1,44 @@
 {#
-    The three ways in which a table comes about. Each model is one transaction.
+    The four ways in which a table comes about. Each model is one transaction.
 
-    per_run          made anew in every run, as large as the run's work.
+    scratch          made anew in every run, as large as the run's work, in a database in memory that goes with the
+                     process. `as_view` where its rows are read too seldom to be worth keeping.
+    made_whole       made anew in every run, for tables that are small however long the history.
     replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names the models
                      that hold the keys; `replace_key` the key; `prune_by` a column that the key determines, which
                      keeps the delete from reading the whole table. Keys of the new rows are deleted as well.
+                     `reads_itself: false` promises that the model does not look at its own rows and that
+                     `touched` covers the new ones: then they need not be put aside before the delete.
     accumulate       an outbox: new rows are added, nothing is removed until the work set is struck off. It keeps
                      what could not be found again after a kill.
 #}
-{% materialization per_run, adapter='duckdb' %}
-    {%- set target_relation = this.incorporate(type='table') -%}
+{% macro create_or_replace(kind) -%}
+    {%- set target_relation = this.incorporate(type=kind) -%}
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') -%}
-        create or replace table {{ target_relation }} as (
+        create or replace {{ kind }} {{ target_relation }} as (
             {{ sql }}
         )
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
     {{ return({'relations': [target_relation]}) }}
+{%- endmacro %}
+
+{% materialization scratch, adapter='duckdb' %}
+    {{ return(create_or_replace('view' if config.get('as_view') else 'table')) }}
+{% endmaterialization %}
+
+{% materialization made_whole, adapter='duckdb' %}
+    {{ return(create_or_replace('table')) }}
 {% endmaterialization %}
 
 {% macro relation_of(model) -%}
     {%- set nodes = graph.nodes.values() | selectattr('name', 'equalto', model) | list -%}
-    {{- nodes[0].schema ~ '.' ~ nodes[0].alias -}}
+    {{- nodes[0].database ~ '.' ~ nodes[0].schema ~ '.' ~ nodes[0].alias -}}
 {%- endmacro %}
 
-{% macro replace_touched_statements(target, new_rows, columns) -%}
+{% macro delete_touched(target, new_rows=none) -%}
     {%- set key = config.require('replace_key') -%}
     {%- set prune_by = config.get('prune_by') -%}
     {%- set wanted = (key + [prune_by]) | unique | list if prune_by else key -%}
@@ -34,14 +46,15 @@
     {%- for model in config.get('touched', []) -%}
         {%- do keys.append('select ' ~ wanted | join(', ') ~ ' from ' ~ relation_of(model)) -%}
     {%- endfor -%}
-    {%- do keys.append('select ' ~ wanted | join(', ') ~ ' from ' ~ new_rows) -%}
+    {%- if new_rows -%}
+        {%- do keys.append('select ' ~ wanted | join(', ') ~ ' from ' ~ new_rows) -%}
+    {%- endif -%}
     {%- set touched = keys | join(' union all ') -%}
     delete from {{ target }}
     where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from ({{ touched }}) as touched_keys)
     {%- if prune_by %}
         and {{ prune_by }} in (select distinct {{ prune_by }} from ({{ touched }}) as touched_dates)
-    {%- endif %};
-    insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ new_rows }};
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro contract_columns() -%}
@@ -54,11 +67,21 @@
     {{ run_hooks(pre_hooks) }}
     {{ get_assert_columns_equivalent(sql) }}
     {% call statement('main') -%}
+        {%- if config.get('reads_itself', true) %}
         create or replace temporary table {{ new_rows }} as (
             {{ sql }}
         );
-        {{ replace_touched_statements(target_relation, new_rows, contract_columns()) }}
+        {{ delete_touched(target_relation, new_rows) }};
+        insert into {{ target_relation }} ({{ contract_columns() }})
+        select {{ contract_columns() }} from {{ new_rows }};
         drop table {{ new_rows }}
+        {%- else %}
+        {{ delete_touched(target_relation) }};
+        insert into {{ target_relation }} ({{ contract_columns() }})
+        select {{ contract_columns() }} from (
+            {{ sql }}
+        ) as new_rows
+        {%- endif %}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}

@@ -32,10 +32,13 @@ class Model:
     prune_by: str | None
     touched: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    as_view: bool = False
+    reads_itself: bool = True
 
 
 def _on_tables(sql: str) -> str:
-    """Point the external sources at tables of the test's database."""
+    """Point the external sources, and what dbt keeps in memory, at tables of the test's database."""
+    sql = sql.replace('"scratch".', "")
     sql = re.sub(rf"read_parquet\('{_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql)
     sql = sql.replace(
         "read_parquet(getvariable('log_files'))",
@@ -81,6 +84,8 @@ def compiled_models() -> tuple[Model, ...]:
             columns=tuple(
                 (column["name"], column["data_type"]) for column in node["columns"].values()
             ),
+            as_view=bool(node["config"].get("as_view")),
+            reads_itself=node["config"].get("reads_itself", True),
         )
         for node in _in_order(nodes)
     )
@@ -103,8 +108,9 @@ def statements(model: Model) -> list[str]:
     """What one model does, as the statements of one transaction."""
     if model.materialized == "view":
         return [f"create or replace view {model.relation} as {model.sql}"]
-    if model.materialized == "per_run":
-        return [f"create or replace table {model.relation} as {model.sql}"]
+    if model.materialized in {"scratch", "made_whole"}:
+        kind = "view" if model.as_view else "table"
+        return [f"create or replace {kind} {model.relation} as {model.sql}"]
     names = ", ".join(name for name, _ in model.columns)
     if model.materialized == "accumulate":
         return [f"insert into {model.relation} ({names}) select {names} from ({model.sql})"]
@@ -113,15 +119,19 @@ def statements(model: Model) -> list[str]:
     wanted = list(
         dict.fromkeys([*model.replace_key, *([model.prune_by] if model.prune_by else [])])
     )
+    keys_from = [*model.touched, *([new_rows] if model.reads_itself else [])]
     touched = " union all ".join(
-        f"select {', '.join(wanted)} from {relation}" for relation in [*model.touched, new_rows]
+        f"select {', '.join(wanted)} from {relation}" for relation in keys_from
     )
     delete = f"delete from {model.relation} where ({key}) in (select {key} from ({touched}))"
     if model.prune_by:
         delete += f" and {model.prune_by} in (select distinct {model.prune_by} from ({touched}))"
+    insert = f"insert into {model.relation} ({names}) select {names} from "
+    if not model.reads_itself:
+        return [delete, f"{insert} ({model.sql})"]
     return [
         f"create or replace temporary table {model.name}__new as {model.sql}",
         delete,
-        f"insert into {model.relation} ({names}) select {names} from {new_rows}",
+        insert + new_rows,
         f"drop table {new_rows}",
     ]

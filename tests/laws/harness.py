@@ -56,16 +56,12 @@ class Kill:
     statement: int = 0
 
 
-PUBLIC_SCHEMAS = frozenset({"core", "marts", "dq", "ml"})
-
-
 def stored_models(models: Sequence[Model]) -> set[str]:
     """Models whose rows outlive a run and are compared: all but its scratch tables and outboxes."""
     return {
         model.name
         for model in models
-        if model.materialized == "replace_touched"
-        or (model.materialized == "per_run" and model.relation.split(".")[0] in PUBLIC_SCHEMAS)
+        if model.materialized in {"replace_touched", "made_whole"}
     }
 
 

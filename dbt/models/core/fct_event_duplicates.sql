@@ -2,12 +2,30 @@
 
 with
 
-copies as (
+losers as (
 
-    select * exclude (copy_number)
+    select *
     from {{ ref('int_event_copies') }}
     where copy_number > 1
 
+),
+
+winners as (
+
+    select *
+    from {{ ref('int_event_copies') }}
+    where copy_number = 1 and event_key in (select event_key from losers)
+
+),
+
+final as (
+
+    select
+        losers.* exclude (copy_number),
+        {{ content_hash('losers') }} <> {{ content_hash('winners') }} as is_conflict,
+    from losers
+    inner join winners on losers.event_key = winners.event_key
+
 )
 
-select * from copies
+select * from final

@@ -1,11 +1,18 @@
-{{ config(replace_key=['event_key'], prune_by='event_date', touched=['int_events_sessionized']) }}
+{{
+    config(
+        replace_key=['event_key'],
+        prune_by='event_date',
+        touched=['int_events_sessionized'],
+        reads_itself=false,
+    )
+}}
 
 with
 
 events as (
 
     select * exclude (run_started_at)
-    from {{ ref('int_events_sessionized') }}
+    from {{ ref('int_events_remade') }}
 
 )
 

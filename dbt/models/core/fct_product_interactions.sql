@@ -4,7 +4,7 @@ with
 
 events as (
 
-    select * from {{ ref('int_events_sessionized') }}
+    select * from {{ ref('int_events_remade') }}
     where role in (
             'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
             'order', 'impression', 'click', 'review'

@@ -1,4 +1,4 @@
-{{ config(materialized='per_run', schema='intermediate', contract={'enforced': false}) }}
+{{ config(materialized='scratch', schema='intermediate', contract={'enforced': false}) }}
 
 -- A copy that loses or wins changes the counts of its own arrival date, whichever that was.
 with

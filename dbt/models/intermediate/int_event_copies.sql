@@ -1,3 +1,7 @@
+{{ config(pre_hook="{{ select_log_files() }}") }}
+
+-- Every copy of every event that has one in the work set, ranked by arrival. Few events have more than one copy, so
+-- only the keys of all are looked at together; the wide rows pass by once.
 with
 
 log_rows as (
@@ -15,58 +19,83 @@ keys as (
 
 ),
 
+-- A stored row of the work set is in the log as well.
 stored_winners as (
 
     select * exclude (session_id)
     from {{ state('fct_events') }}
     where event_key in (select event_key from keys)
         and event_date in (select distinct event_date from keys)
+        and arrival_date not in (select arrival_date from {{ ref('int_work_set') }})
 
 ),
 
+-- A kill between the two tables leaves a row that lost its place in both.
 stored_losers as (
 
     select * exclude (is_conflict)
     from {{ state('fct_event_duplicates') }}
     where event_key in (select event_key from keys)
         and event_date in (select distinct event_date from keys)
+        and arrival_date not in (select arrival_date from {{ ref('int_work_set') }})
+        and (event_key, arrival_date, source_file, source_line) not in (
+            select (event_key, arrival_date, source_file, source_line) from stored_winners
+        )
 
 ),
 
--- A stored row of the work set is in the log as well: one of each stays.
 copies as (
 
     select * from log_rows
     union all by name
     select * from stored_winners
-    where arrival_date not in (select arrival_date from {{ ref('int_work_set') }})
     union all by name
     select * from stored_losers
-    where arrival_date not in (select arrival_date from {{ ref('int_work_set') }})
 
 ),
 
--- A kill between the two tables leaves a row that lost its place in both.
-distinct_copies as (
+places as (
 
-    select * from copies
-    qualify row_number() over (
-            partition by event_key, arrival_date, source_file, source_line order by content_hash
-        ) = 1
+    select
+        event_key,
+        arrival_date,
+        source_file,
+        source_line,
+    from copies
 
 ),
 
-final as (
+repeated as (
+
+    select event_key from places
+    group by event_key
+    having count(*) > 1
+
+),
+
+ranked as (
 
     select
         *,
         row_number() over (
             partition by event_key order by arrival_date, source_file, source_line
         ) as copy_number,
-        first_value(content_hash) over (
-            partition by event_key order by arrival_date, source_file, source_line
-        ) <> content_hash as is_conflict,
-    from distinct_copies
+    from places
+    where event_key in (select event_key from repeated)
+
+),
+
+final as (
+
+    select
+        copies.*,
+        coalesce(ranked.copy_number, 1) as copy_number,
+    from copies
+    left join ranked
+        on copies.event_key = ranked.event_key
+        and copies.arrival_date = ranked.arrival_date
+        and copies.source_file = ranked.source_file
+        and copies.source_line = ranked.source_line
 
 )
 

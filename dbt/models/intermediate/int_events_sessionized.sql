@@ -1,4 +1,5 @@
--- Winners of all touched events and all events of the windows, with the session that each is in now.
+-- All touched events and all events of the windows, with the session that each is in now. Narrow: `int_events_remade`
+-- has the rest of their columns.
 with
 
 windows as (
@@ -7,39 +8,26 @@ windows as (
 
 ),
 
-window_dates as (
-
-    select distinct unnest([cast(started_at as date), cast(ended_at as date)]) as event_date
-    from windows
-
-),
-
-winners as (
-
-    select * exclude (copy_number, is_conflict)
-    from {{ ref('int_event_copies') }}
-    where copy_number = 1
-
-),
-
-window_events as (
-
-    select events.* exclude (session_id)
-    from {{ state('fct_events') }} as events
-    inner join windows
-        on events.visitor_id = windows.visitor_id
-        and events.event_ts between windows.started_at and windows.ended_at
-    where events.is_sessionable
-        and events.event_date in (select distinct event_date from window_dates)
-        and events.event_key not in (select event_key from winners)
-
-),
-
 events as (
 
-    select * from winners
-    union all by name
-    select * from window_events
+    select
+        event_key,
+        event_date,
+        report_date,
+        visitor_id,
+        event_ts,
+        is_sessionable,
+    from {{ ref('int_event_copies') }}
+    where copy_number = 1
+    union all
+    select
+        event_key,
+        event_date,
+        report_date,
+        visitor_id,
+        event_ts,
+        is_sessionable,
+    from {{ ref('int_window_events') }}
 
 ),
 
@@ -118,7 +106,7 @@ named as (
 final as (
 
     select
-        events.*,
+        events.* exclude (is_sessionable),
         named.session_id,
         named.run_started_at,
     from events

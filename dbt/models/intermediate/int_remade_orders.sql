@@ -4,7 +4,7 @@ with
 window_orders as (
 
     select {{ order_key('source', 'order_id', 'event_key') }} as order_key
-    from {{ ref('int_events_sessionized') }}
+    from {{ ref('int_events_remade') }}
     where role = 'order'
 
 ),

@@ -6,7 +6,7 @@ events as (
     select
         *,
         {{ event_order() }} as event_order,
-    from {{ ref('int_events_sessionized') }}
+    from {{ ref('int_events_remade') }}
     where session_id is not null
 
 ),

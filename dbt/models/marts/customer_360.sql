@@ -1,4 +1,4 @@
-{{ config(materialized='per_run') }}
+{{ config(materialized='made_whole') }}
 
 -- One row a person, whole in every run: recency and quintiles move for everybody each day.
 with

@@ -1,4 +1,4 @@
-{{ config(materialized='per_run') }}
+{{ config(materialized='made_whole') }}
 
 -- Whole in every run: one row a date, and the sums to date run over all of them.
 with

@@ -1,4 +1,4 @@
-{{ config(materialized='per_run', schema='intermediate', contract={'enforced': false}) }}
+{{ config(materialized='scratch', schema='intermediate', contract={'enforced': false}) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(pre_hook="{{ select_log_files() }}") }}
+{{ config(as_view=true, pre_hook="{{ select_log_files() }}") }}
 
 with
 
@@ -63,43 +63,6 @@ final as (
         end as reporting_revenue,
         coalesce(log_rows.currency, settings.reporting_currency)
         = settings.reporting_currency as is_in_reporting_currency,
-        md5(to_json(row(
-            log_rows.event_name,
-            log_rows.event_ts,
-            log_rows.user_id,
-            log_rows.anonymous_id,
-            log_rows.device_id,
-            log_rows.source_session_id,
-            log_rows.product_id,
-            log_rows.category,
-            log_rows.brand,
-            log_rows.price,
-            log_rows.quantity,
-            log_rows.currency,
-            log_rows.order_id,
-            log_rows.revenue,
-            log_rows.coupon,
-            log_rows.impression_id,
-            log_rows.page_url,
-            log_rows.page_path,
-            log_rows.referrer,
-            log_rows.utm_source,
-            log_rows.utm_medium,
-            log_rows.utm_campaign,
-            log_rows.device_type,
-            log_rows.os,
-            log_rows.browser,
-            log_rows.app,
-            log_rows.country,
-            log_rows.region,
-            log_rows.city,
-            log_rows.ip_truncated,
-            log_rows.locale,
-            log_rows.user_agent_family,
-            log_rows.is_bot,
-            log_rows.consent,
-            log_rows.properties
-        ))) as content_hash
     from log_rows
     cross join settings
     left join event_types on log_rows.event_name = event_types.event_name

@@ -8,7 +8,7 @@ touched as (
     select
         event_key,
         event_date,
-    from {{ ref('int_events_sessionized') }}
+    from {{ ref('int_events_remade') }}
 
 ),
 

@@ -6,7 +6,7 @@ final as (
     select
         source_file,
         source_line,
-    from {{ ref('stg_events') }}
+    from {{ ref('int_event_copies') }}
     where event_key is null
         or event_name is null
         or event_ts is null
