@@ -5,10 +5,10 @@
                      process. `as_view` where its rows are read too seldom to be worth keeping.
     made_whole       made anew in every run, for tables that are small however long the history.
     replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names the models
-                     that hold the keys; `replace_key` the key; `prune_by` a column that the key determines, which
-                     keeps the delete from reading the whole table. Keys of the new rows are deleted as well.
-                     `reads_itself: false` promises that the model does not look at its own rows and that
-                     `touched` covers the new ones: then they need not be put aside before the delete.
+                     that hold the keys, those of all new rows among them; `replace_key` the key; `prune_by` a column
+                     that the key determines, which keeps the delete from reading the whole table.
+                     `reads_itself` where the model looks at its own rows: then the new ones are put aside before the
+                     delete, and their keys are deleted as well.
     accumulate       an outbox: new rows are added, nothing is removed until the work set is struck off. It keeps
                      what could not be found again after a kill.
 #}
@@ -67,7 +67,7 @@
     {{ run_hooks(pre_hooks) }}
     {{ get_assert_columns_equivalent(sql) }}
     {% call statement('main') -%}
-        {%- if config.get('reads_itself', true) %}
+        {%- if config.get('reads_itself') %}
         create or replace temporary table {{ new_rows }} as (
             {{ sql }}
         );

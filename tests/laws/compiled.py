@@ -33,7 +33,7 @@ class Model:
     touched: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     as_view: bool = False
-    reads_itself: bool = True
+    reads_itself: bool = False
 
 
 def _on_tables(sql: str) -> str:
@@ -85,7 +85,7 @@ def compiled_models() -> tuple[Model, ...]:
                 (column["name"], column["data_type"]) for column in node["columns"].values()
             ),
             as_view=bool(node["config"].get("as_view")),
-            reads_itself=node["config"].get("reads_itself", True),
+            reads_itself=bool(node["config"].get("reads_itself")),
         )
         for node in _in_order(nodes)
     )

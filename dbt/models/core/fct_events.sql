@@ -1,11 +1,4 @@
-{{
-    config(
-        replace_key=['event_key'],
-        prune_by='event_date',
-        touched=['int_events_sessionized'],
-        reads_itself=false,
-    )
-}}
+{{ config(replace_key=['event_key'], prune_by='event_date', touched=['int_events_sessionized']) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(replace_key=['session_id'], touched=['int_session_windows']) }}
+{{ config(replace_key=['session_id'], touched=['int_session_windows'], reads_itself=true) }}
 
 with
 

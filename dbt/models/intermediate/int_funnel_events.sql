@@ -7,6 +7,15 @@ funnels as (
 
 ),
 
+steps as (
+
+    select
+        funnel,
+        event_name,
+    from {{ source('inputs', 'funnels') }}
+
+),
+
 reach as (
 
     select
@@ -61,6 +70,11 @@ visitor_events as (
         )
         and report_date in (select report_date from dates)
         and not is_bot
+        -- Other events matter to strict funnels alone, which they interrupt.
+        and (
+            event_name in (select event_name from steps)
+            or (select bool_or(mode = 'strict') from funnels)
+        )
 
 ),
 
@@ -101,21 +115,34 @@ owned as (
     where case when funnels.unit = 'person' then events.person_id else events.visitor_id end in (
             select owner_id from reach where owner_kind = funnels.owner_kind
         )
+        and (
+            funnels.mode = 'strict'
+            or (funnels.funnel, events.event_name) in (select funnel, event_name from steps)
+        )
 
 ),
 
+-- The next instant at which the unit did anything: strict funnels allow no step beyond it.
 timed as (
 
     select
         *,
-        -- The next instant at which the unit did anything: strict funnels allow no step beyond it.
         min(event_ts) over (
             partition by funnel, unit_id order by event_ts
             range between interval 1 microsecond following and unbounded following
         ) as next_ts,
     from owned
-    where unit_id is not null
+    where unit_id is not null and mode = 'strict'
+
+),
+
+final as (
+
+    select * from timed
+    union all by name
+    select * from owned
+    where unit_id is not null and mode <> 'strict'
 
 )
 
-select * from timed
+select * from final

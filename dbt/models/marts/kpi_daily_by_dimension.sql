@@ -6,6 +6,11 @@
     )
 }}
 
+{% set dimensions_of_events = [
+    ('device_type', 'grouped'), ('country', 'grouped'), ('source', 'grouped'), ('channel', 'grouped'),
+    ('category', 'category_grouped'),
+] %}
+
 with
 
 dates as (
@@ -150,35 +155,6 @@ order_categories as (
 
 ),
 
-event_values as (
-
-    {% for dimension in ['device_type', 'country', 'source'] -%}
-    select
-        '{{ dimension }}' as dimension,
-        {{ dimension }} as value,
-        event_persons.*,
-        cast(null as bigint) as line_count,
-    from event_persons
-    union all
-    {% endfor -%}
-    select
-        'channel' as dimension,
-        coalesce(sessions.channel, '(not set)') as value,
-        event_persons.*,
-        cast(null as bigint) as line_count,
-    from event_persons
-    left join sessions on event_persons.session_id = sessions.session_id
-    union all
-    select
-        'category' as dimension,
-        coalesce(lines.category, event_persons.category) as value,
-        event_persons.*,
-        lines.line_count,
-    from event_persons
-    left join lines on event_persons.event_key = lines.event_key
-
-),
-
 impression_lines as (
 
     select
@@ -189,29 +165,100 @@ impression_lines as (
 
 ),
 
-event_counts as (
+facts as (
 
     select
-        event_values.report_date,
-        event_values.dimension,
-        event_values.value,
-        count(distinct event_values.visitor_id) filter (where event_values.is_sessionable) as visitors,
-        count(distinct event_values.person_id) filter (where event_values.is_sessionable) as persons,
-        count(*) filter (where event_values.role = 'page_view') as page_views,
-        count(*) filter (where event_values.role = 'product_view') as product_views,
-        count(*) filter (where event_values.role = 'cart_add') as cart_adds,
-        count(*) filter (where event_values.role = 'checkout') as checkouts,
-        cast(coalesce(
-            sum(coalesce(event_values.line_count, impression_lines.line_count, 1))
-            filter (where event_values.role = 'impression'), 0
-        ) as bigint) as impressions,
-        count(distinct event_values.impression_id) filter (where event_values.role = 'click')
-        + count(*) filter (where event_values.role = 'click' and event_values.impression_id is null)
-            as clicks,
-    from event_values
-    left join impression_lines on event_values.event_key = impression_lines.event_key
-    group by event_values.report_date, event_values.dimension, event_values.value
+        event_persons.*,
+        coalesce(sessions.channel, '(not set)') as channel,
+        coalesce(impression_lines.line_count, 1) as shown_count,
+    from event_persons
+    left join sessions on event_persons.session_id = sessions.session_id
+    left join impression_lines on event_persons.event_key = impression_lines.event_key
 
+),
+
+-- A visitor has few values a day: counted together first, all dimensions add up from a tenth of the rows.
+grouped as (
+
+    select
+        report_date,
+        device_type,
+        country,
+        source,
+        channel,
+        visitor_id,
+        person_id,
+        bool_or(is_sessionable) as is_sessionable,
+        count(*) filter (where role = 'page_view') as page_views,
+        count(*) filter (where role = 'product_view') as product_views,
+        count(*) filter (where role = 'cart_add') as cart_adds,
+        count(*) filter (where role = 'checkout') as checkouts,
+        sum(shown_count) filter (where role = 'impression') as impressions,
+    from facts
+    group by all
+
+),
+
+category_facts as (
+
+    select
+        facts.* exclude (category, shown_count),
+        coalesce(lines.category, facts.category) as category,
+        coalesce(lines.line_count, facts.shown_count) as shown_count,
+    from facts
+    left join lines on facts.event_key = lines.event_key
+
+),
+
+category_grouped as (
+
+    select
+        report_date,
+        category,
+        visitor_id,
+        person_id,
+        bool_or(is_sessionable) as is_sessionable,
+        count(*) filter (where role = 'page_view') as page_views,
+        count(*) filter (where role = 'product_view') as product_views,
+        count(*) filter (where role = 'cart_add') as cart_adds,
+        count(*) filter (where role = 'checkout') as checkouts,
+        sum(shown_count) filter (where role = 'impression') as impressions,
+    from category_facts
+    group by all
+
+),
+
+event_counts as (
+
+    {% for dimension, groups in dimensions_of_events -%}
+    select
+        report_date,
+        '{{ dimension }}' as dimension,
+        {{ dimension }} as value,
+        count(distinct visitor_id) filter (where is_sessionable) as visitors,
+        count(distinct person_id) filter (where is_sessionable) as persons,
+        {% for column in ['page_views', 'product_views', 'cart_adds', 'checkouts', 'impressions'] -%}
+        cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
+        {% endfor -%}
+    from {{ groups }}
+    group by report_date, {{ dimension }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+click_counts as (
+
+    {% for dimension, groups in dimensions_of_events -%}
+    select
+        report_date,
+        '{{ dimension }}' as dimension,
+        {{ dimension }} as value,
+        count(distinct impression_id) + count(*) filter (where impression_id is null) as clicks,
+    from {{ 'category_facts' if dimension == 'category' else 'facts' }}
+    where role = 'click'
+    group by report_date, {{ dimension }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 session_values as (
@@ -351,6 +398,8 @@ counts as (
         {% endfor -%}
     from (
         select * from event_counts
+        union all by name
+        select * from click_counts
         union all by name
         select * from session_counts
         union all by name

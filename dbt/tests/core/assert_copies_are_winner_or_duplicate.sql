@@ -15,14 +15,34 @@ copies as (
 
 ),
 
+repeated as (
+
+    select event_key from copies
+    group by event_key
+    having count(*) > 1
+
+),
+
+-- Most events have one copy, which needs no ranking.
 expected as (
 
     select
         event_key,
+        1 as copy_count,
+        1 as place_count,
+        arrival_date,
+        source_file,
+        source_line,
+    from copies
+    where event_key not in (select event_key from repeated)
+    union all
+    select
+        event_key,
         count(*) as copy_count,
         count(distinct row(arrival_date, source_file, source_line)) as place_count,
-        min((arrival_date, source_file, source_line)) as first_place,
+        unnest(min(row(arrival_date, source_file, source_line))),
     from copies
+    where event_key in (select event_key from repeated)
     group by event_key
 
 ),
@@ -32,7 +52,9 @@ winners as (
     select
         event_key,
         count(*) as row_count,
-        min((arrival_date, source_file, source_line)) as place,
+        any_value(arrival_date) as arrival_date,
+        any_value(source_file) as source_file,
+        any_value(source_line) as source_line,
     from {{ ref('fct_events') }}
     where event_key in (select event_key from copies)
         and event_date in (select distinct event_date from copies)
@@ -63,7 +85,9 @@ final as (
     left join winners on expected.event_key = winners.event_key
     left join losers on expected.event_key = losers.event_key
     where winners.row_count is distinct from 1
-        or winners.place is distinct from expected.first_place
+        or winners.arrival_date <> expected.arrival_date
+        or winners.source_file <> expected.source_file
+        or winners.source_line <> expected.source_line
         or expected.place_count <> expected.copy_count
         or 1 + coalesce(losers.row_count, 0) <> expected.copy_count
 
