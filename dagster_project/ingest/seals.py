@@ -264,17 +264,22 @@ _cache: dict[Path, dict[str, _Parsed]] = {}
 def load_chain(paths: StatePaths) -> list[Manifest]:
     """Every manifest, in order, its hash and its place in the chain checked; parses only new ones.
 
+    HEAD may name the seal before the last: that is how it stands while another process seals, and
+    how a crash leaves it until `event_log.recover`.
+
     Raises:
         LogIntegrityError: a manifest was changed, is missing, or stands where it does not belong,
             or the chain is shorter or longer than HEAD says. The text names the place.
     """
     chain = load_manifests(paths)
-    check_head(read_head(paths), chain)
+    head = read_head(paths)
+    if not is_one_behind(head, chain):
+        check_head(head, chain)
     return chain
 
 
 def load_manifests(paths: StatePaths) -> list[Manifest]:
-    """`load_chain` without looking at HEAD, which a crash may leave one seal behind."""
+    """`load_chain` without looking at HEAD."""
     seen = _cache.get(paths.manifests, {})
     kept: dict[str, _Parsed] = {}
     chain: list[Manifest] = []
