@@ -106,6 +106,7 @@ def audit(
     if wanted is None:
         problems += _strange_manifests(paths)
         problems += _quarantine_problems(paths, chain)
+    problems += [text for manifest in chain for text in seals.count_problems(manifest)]
     return Audit(pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA), tuple(problems), hashed)
 
 
@@ -242,6 +243,11 @@ def _part_problems(link: _Link, part: seals.Part, looked: _Looked) -> list[str]:
         return [f"{part.path}: is missing; seal {link.sequence} names it"]
     if looked.sha256 != part.sha256:
         return [f"{part.path}: differs from what seal {link.sequence} holds"]
+    if (looked.rows, looked.bytes) != (part.rows, part.bytes):
+        return [
+            f"{part.path}: holds {looked.rows} rows in {looked.bytes} bytes, and seal "
+            f"{link.sequence} says {part.rows} in {part.bytes}"
+        ]
     return []
 
 
