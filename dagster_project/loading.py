@@ -14,6 +14,9 @@ import pyarrow as pa
 from dagster_project.arrival_statistics import compare_with_weeks_before
 from dagster_project.ingest import batch, event_log, seals, verify, warehouse_inputs
 from dagster_project.ingest.config import Settings
+from dagster_project.ingest.errors import LogIntegrityError
+from dagster_project.ingest.landing import scan_landing
+from dagster_project.ingest.pending import changed_files
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
@@ -24,11 +27,15 @@ from expectations.validate import Report, validate
 # Great Expectations costs a quarter of a second a suite, so small days are looked at together.
 _DAYS_A_CHECK = 31
 _ROWS_A_CHECK = 1_000_000
+_REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class DayLoad:
-    """What became of an arrival date in a run; `refusals` says why nothing was sealed."""
+    """What became of an arrival date in a run; `refusals` says why nothing was sealed.
+
+    `refused_files` cannot be read as a whole; `unsettled_files` wait for the next run.
+    """
 
     day: date
     read: int
@@ -38,22 +45,39 @@ class DayLoad:
     sequence: int | None = None
     refusals: tuple[str, ...] = ()
     refused_files: tuple[str, ...] = ()
-    changed_files: tuple[str, ...] = ()
+    unsettled_files: tuple[str, ...] = ()
 
 
 @dataclass
 class LoadReport:
-    """What became of a run's days, and what the checks said."""
+    """What became of a run's days, and what the checks said.
+
+    Attributes:
+        days: in order, up to the first that was refused.
+        reports: of the suites.
+        integrity: places where the log differs from its seals.
+        is_chain_broken: the seals cannot be followed, so that nothing was staged.
+        changed_files: landed files that changed after their seal, of any day.
+        unusual_volumes, unusual_nulls: what differs from the weeks before.
+    """
 
     days: list[DayLoad] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     integrity: list[str] = field(default_factory=list)
+    is_chain_broken: bool = False
+    changed_files: list[str] = field(default_factory=list)
     unusual_volumes: list[str] = field(default_factory=list)
     unusual_nulls: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> list[DayLoad]:
         return [day for day in self.days if day.refusals]
+
+    @property
+    def files_not_loaded(self) -> list[str]:
+        """Landed files that somebody has to look at, one line each."""
+        new = [text for day in self.days for text in (*day.refused_files, *day.unsettled_files)]
+        return new + self.changed_files
 
 
 def registry_of(settings: Settings) -> Registry:
@@ -82,21 +106,38 @@ def load_days(
     """Stage, check and seal arrival dates, in order, then verify what the log holds.
 
     A batch that the checks refuse stays in staging and its day open; the days before it are sealed,
-    later ones are not started, since a person has to decide first.
+    later ones are not started, since a person has to decide first. Where the chain of seals is
+    broken, nothing is started at all: `refusals` of each day say where.
 
     Args:
         paths: the state folder; the caller holds its lock.
         settings: the settings.
         days: arrival dates, in order.
         now: the time by which days are closed, UTC.
-
-    Raises:
-        LogIntegrityError: the log is not what was sealed.
     """
-    registry = registry_of(settings)
     report = LoadReport()
-    event_log.recover(paths)
-    landed = batch.scan_landing(paths, settings)
+    try:
+        event_log.recover(paths)
+    except LogIntegrityError as error:
+        _refuse_all(paths, days, now, str(error), report)
+        return report
+    _seal_days(paths, settings, days, now, report)
+    loaded = [one.day for one in report.days]
+    _verify(paths, loaded, now, report)
+    _compare(paths, loaded, report)
+    if report.reports:
+        write_data_docs(report.reports, paths.docs / "data", now=now)
+    prepare_inputs(paths, settings)
+    return report
+
+
+def _seal_days(
+    paths: StatePaths, settings: Settings, days: Sequence[date], now: datetime, report: LoadReport
+) -> None:
+    """Stage days, check them in groups and seal them, up to the first that is refused."""
+    registry = registry_of(settings)
+    landed = scan_landing(paths, settings)
+    report.changed_files = changed_files(paths, landed, seals.load_chain(paths))
     with Vault.open_or_create(paths) as vault:
         group: list[batch.StagedBatch] = []
         for day in days:
@@ -112,14 +153,19 @@ def load_days(
             group = []
         else:
             _check_and_seal(paths, settings, registry, vault, group, now, report)
-    _verify(paths, report, now)
-    done = [one.day for one in report.days]
-    findings = compare_with_weeks_before(paths, seals.load_chain(paths), done)
-    report.unusual_volumes, report.unusual_nulls = findings.volumes, findings.nulls
-    if report.reports:
-        write_data_docs(report.reports, paths.docs / "data", now=now)
-    prepare_inputs(paths, settings)
-    return report
+
+
+def _refuse_all(
+    paths: StatePaths, days: Sequence[date], now: datetime, problem: str, report: LoadReport
+) -> None:
+    """The seals cannot be followed: say where the log differs, and leave everything as it is."""
+    _verify(paths, days, now, report)
+    report.is_chain_broken = True
+    # A problem that only `recover` sees, such as parts of a seal that is gone.
+    report.integrity = report.integrity or [problem]
+    report.days = [
+        DayLoad(day, 0, 0, 0, is_closed=False, refusals=(report.integrity[0],)) for day in days
+    ]
 
 
 def _day_load(
@@ -136,8 +182,8 @@ def _day_load(
         is_closed=event_log.days(paths).get(staged.day, False),
         sequence=None if sealed is None else sealed.sequence,
         refusals=refusals,
-        refused_files=tuple(f"{file.path}: {file.reason}" for file in staged.refused),
-        changed_files=staged.changed,
+        refused_files=tuple(f"landing/{file.reason}" for file in staged.refused),
+        unsettled_files=staged.unsettled,
     )
 
 
@@ -159,17 +205,38 @@ def _check_and_seal(
     together = all(one.success for one in found)
     if together:
         report.reports += found
-    for staged in group:
+    for position, staged in enumerate(group):
         refusals: tuple[str, ...] = ()
         if not together:
             alone = _check(paths, settings, registry, [staged])
             report.reports += alone
-            refusals = tuple(line for one in alone for line in one.failures())
+            if not all(one.success for one in alone):
+                refusals = _refusals(paths, settings, staged, alone)
         sealed = None if refusals else event_log.seal(paths, settings, vault, staged, now)
         report.days.append(_day_load(paths, staged, sealed, refusals))
         if refusals:
+            # What waits in staging is what was refused, and nothing else.
+            for later in group[position + 1 :]:
+                batch.discard(paths, later.day)
             return False
     return True
+
+
+def _refusals(
+    paths: StatePaths, settings: Settings, staged: batch.StagedBatch, found: Sequence[Report]
+) -> tuple[str, ...]:
+    """Why a batch is refused: its share of quarantined rows and their reasons, then the suites."""
+    lines = [line for one in found for line in one.failures()]
+    share, limit = staged.quarantined_share, settings.settings.quarantine_share
+    if share > limit:
+        reasons = batch.quarantine_reasons(paths, staged.day)
+        most = ", ".join(f"{reason} ({rows:,})" for reason, rows in reasons[:_REASONS_SHOWN])
+        lines.insert(
+            0,
+            f"{staged.quarantined:,} of {staged.read:,} rows ({share:.1%}) are quarantined, more "
+            f"than settings.quarantine_share ({limit:.1%}); most often: {most}",
+        )
+    return tuple(lines)
 
 
 def _check(
@@ -181,7 +248,6 @@ def _check(
     if not full:
         return []
     limit = general.quarantine_share
-    shares = [staged.quarantined / staged.read for staged in full if staged.read]
     name = f"{full[0].day}" if len(full) == 1 else f"{full[0].day} to {full[-1].day}"
     counts = pa.Table.from_pylist(
         [
@@ -198,7 +264,7 @@ def _check(
         schema=_COUNTS_SCHEMA,
     )
     # The share is a batch's own: a bad day must not hide among good ones.
-    strict = 0.0 if len(full) > 1 and any(share > limit for share in shares) else limit
+    strict = 0.0 if len(full) > 1 and any(one.quarantined_share > limit for one in full) else limit
     found = [validate(counts_suite(max_quarantined_share=strict), counts, name=f"{name} counts")]
     parts = [paths.staging_day(staged.day) / part for staged in full for part in staged.parts]
     if parts:
@@ -218,11 +284,24 @@ _COUNTS_SCHEMA = pa.schema(
 )
 
 
-def _verify(paths: StatePaths, report: LoadReport, now: datetime) -> None:
+def _verify(paths: StatePaths, days: Sequence[date], now: datetime, report: LoadReport) -> None:
     """The chain, the parts of the run's days, and the thirtieth of the log whose turn it is."""
-    done = [one.day for one in report.days]
-    audit = verify.audit(paths, done, today=now.date())
+    audit = verify.audit(paths, days, today=now.date())
     report.integrity += audit.problems
     if audit.seals.num_rows:
         report.reports.append(validate(seals_suite(), audit.seals, name="seals"))
         report.integrity += report.reports[-1].failures()
+
+
+def _compare(paths: StatePaths, days: Sequence[date], report: LoadReport) -> None:
+    """Volumes and nulls against the weeks before, where the log is what was sealed."""
+    if report.integrity:
+        return
+    chain = seals.load_chain(paths)
+    try:
+        findings = compare_with_weeks_before(paths, chain, days)
+    except (OSError, pa.ArrowException):
+        # A footer of the weeks before cannot be read: find out which, among days not verified yet.
+        report.integrity += verify.audit(paths).problems
+        return
+    report.unusual_volumes, report.unusual_nulls = findings.volumes, findings.nulls

@@ -1,10 +1,11 @@
 """`footfall accept`: seal a batch that the checks refused, for a reason that stays in the seal."""
 
 import argparse
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dagster_project.cli.arrival_date import arrival_date
 from dagster_project.ingest import event_log
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.lock import state_lock
@@ -15,7 +16,7 @@ from dagster_project.state import StatePaths
 def register(subparsers: Any) -> None:
     """Add the command."""
     parser = subparsers.add_parser("accept", help="seal a batch that the checks refused")
-    parser.add_argument("day", type=date.fromisoformat, metavar="D", help="arrival date")
+    parser.add_argument("day", type=arrival_date, metavar="D", help="arrival date")
     parser.add_argument("--reason", required=True, help="why; it is kept in the seal for ever")
 
 

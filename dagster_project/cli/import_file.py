@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.ingest.config import load_settings
-from dagster_project.ingest.landing import import_file
+from dagster_project.ingest.historical_file import import_file
 from dagster_project.ingest.lock import state_lock
 from dagster_project.state import StatePaths
 

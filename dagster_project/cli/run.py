@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project.ingest.errors import FootfallError, UsageError
+from dagster_project.cli.arrival_date import arrival_date
+from dagster_project.ingest.errors import UsageError
 
 
 def register(subparsers: Any) -> None:
@@ -14,9 +15,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "run", help="load, check, seal, build, train and publish the days that have landed"
     )
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="D")
-    parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="D")
-    parser.set_defaults(run=run)
+    parser.add_argument("--from", dest="first", type=arrival_date, metavar="D")
+    parser.add_argument("--to", dest="last", type=arrival_date, metavar="D")
 
 
 def run(args: argparse.Namespace, home: Path) -> int:
@@ -73,6 +73,3 @@ def _print_kpis(paths: Any) -> None:
         "order by report_date desc limit 14",
     )
     print(render_table(columns, rows[::-1]))
-
-
-__all__ = ["FootfallError", "register", "run"]

@@ -26,8 +26,9 @@ def run(args: argparse.Namespace, home: Path) -> int:
             print(line, file=sys.stderr)
         print(f"{len(found.problems)} places differ from what was sealed", file=sys.stderr)
         return 1
+    chain = seals.load_chain(paths)
     head = seals.read_head(paths)
-    parts = sum(part is not None for part in found.seals["part"].to_pylist())
+    parts = sum(len(one.parts) for one in chain)
     print(
         f"ok: {head.sequence} seals, {parts} parts, {found.bytes / 1e6:.1f} MB, "
         f"head {head.sequence} {head.hash}"

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -24,15 +25,13 @@ from dagster_project.ingest import seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import make_folder, sha256_of, write_atomic_json
 from dagster_project.ingest.errors import FootfallError, RefusedFileError
+from dagster_project.ingest.landing import LandedFile
 from dagster_project.ingest.mapping import create_candidates, load_candidates
-from dagster_project.ingest.pending import LandedFile, scan_landing
 from dagster_project.ingest.quarantine import QUARANTINE_SCHEMA, encrypt_rows
 from dagster_project.ingest.treatment import number_copies, treat
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import Registry, split_sql
-
-__all__ = ["LandedFile", "StagedBatch", "scan_landing", "stage", "staged_batch", "staged_days"]
 
 ROWS_A_PART: Final = 1_000_000
 # Rows treated at once: at 250,000 a million events of 450 bytes take 1.5 GB, at a million 4.1 GB.
@@ -51,8 +50,8 @@ class StagedBatch:
         is_closed: the day took its last seal before; nothing is staged.
         files: what became of each file's rows.
         refused: files that cannot be read as a whole.
-        changed: files that changed after their seal or while they were read, one line each; they
-            are reported and not loaded.
+        unsettled: files that changed while they were read or could not be opened, one line each;
+            they are left for the next batch.
         parts: staged Parquet files with the log's columns, names below `staging/<D>/`.
         quarantine_rows: rows of the staged quarantine file, a row a refused file included.
         contract_version: of the registry that split it.
@@ -63,7 +62,7 @@ class StagedBatch:
     is_closed: bool = False
     files: tuple[seals.SealedFile, ...] = ()
     refused: tuple[seals.RefusedFile, ...] = ()
-    changed: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     quarantine_rows: int = 0
     contract_version: int = 0
@@ -81,6 +80,11 @@ class StagedBatch:
     @property
     def quarantined(self) -> int:
         return sum(file.quarantined for file in self.files)
+
+    @property
+    def quarantined_share(self) -> float:
+        """Of the rows read, 0 to 1."""
+        return self.quarantined / self.read if self.read else 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -103,10 +107,10 @@ def stage(
     Raises:
         FootfallError: the vault or the disk cannot be written.
     """
-    folder = paths.staging_day(day)
-    shutil.rmtree(folder, ignore_errors=True)
+    discard(paths, day)
     if not files:
         return StagedBatch(day, contract_version=registry.contract_version)
+    folder = paths.staging_day(day)
     spill = folder / ".tmp"
     make_folder(spill)
     work = _Work(paths, settings, registry, vault, day)
@@ -132,7 +136,7 @@ def stage(
         day=day,
         files=tuple(work.files),
         refused=tuple(work.refused),
-        changed=tuple(work.unsettled),
+        unsettled=tuple(work.unsettled),
         parts=tuple(work.parts),
         quarantine_rows=quarantine_rows,
         contract_version=registry.contract_version,
@@ -148,7 +152,7 @@ def stage(
         },
     )
     if batch.is_empty:
-        shutil.rmtree(folder)
+        discard(paths, day)
     else:
         write_atomic_json(folder / _REPORT, _as_json(batch))
     return batch
@@ -160,35 +164,56 @@ def _as_json(batch: StagedBatch) -> dict[str, Any]:
 
 def staged_days(paths: StatePaths) -> list[date]:
     """Arrival dates with a batch in `staging/`, in order."""
-    return sorted(
-        date.fromisoformat(report.parent.name)
-        for report in paths.staging.glob("????-??-??/report.json")
-    )
+    found = []
+    for report in paths.staging.glob(f"*/{_REPORT}"):
+        # Another name is not ours.
+        with suppress(ValueError):
+            found.append(date.fromisoformat(report.parent.name))
+    return sorted(found)
 
 
 def staged_batch(paths: StatePaths, day: date) -> StagedBatch:
     """The batch that waits in `staging/<D>/`.
 
     Raises:
-        FootfallError: nothing waits there.
+        FootfallError: nothing waits there, or another version of footfall staged it.
     """
     file = paths.staging_day(day) / _REPORT
+    again = f"`footfall run --from {day} --to {day}` stages one"
     try:
         content = json.loads(file.read_bytes())
+        return StagedBatch(
+            **{
+                **content,
+                "day": day,
+                "files": tuple(seals.SealedFile(**one) for one in content["files"]),
+                "refused": tuple(seals.RefusedFile(**one) for one in content["refused"]),
+                "unsettled": tuple(content["unsettled"]),
+                "parts": tuple(content["parts"]),
+            }
+        )
     except FileNotFoundError:
-        raise FootfallError(
-            f"{day}: no batch waits in staging; `footfall run --from {day} --to {day}` stages one"
-        ) from None
-    return StagedBatch(
-        **{
-            **content,
-            "day": day,
-            "files": tuple(seals.SealedFile(**one) for one in content["files"]),
-            "refused": tuple(seals.RefusedFile(**one) for one in content["refused"]),
-            "changed": tuple(content["changed"]),
-            "parts": tuple(content["parts"]),
-        }
-    )
+        raise FootfallError(f"{day}: no batch waits in staging; {again}") from None
+    except (ValueError, TypeError, KeyError):
+        raise FootfallError(f"{file}: is no batch of this version of footfall; {again}") from None
+
+
+def quarantine_reasons(paths: StatePaths, day: date) -> list[tuple[str, int]]:
+    """The reasons of the rows refused in `staging/<D>/`, most frequent first; no values of rows."""
+    file = paths.staging_day(day) / _QUARANTINE
+    if not file.is_file():
+        return []
+    with duckdb.connect() as con:
+        return con.execute(
+            "select reason, count(*) from (select unnest(reasons) as reason from read_parquet(?)) "
+            "group by all order by 2 desc, 1",
+            [str(file)],
+        ).fetchall()
+
+
+def discard(paths: StatePaths, day: date) -> None:
+    """Empty `staging/<D>/`; what landed stays, and can be staged again."""
+    shutil.rmtree(paths.staging_day(day), ignore_errors=True)
 
 
 class _Work:

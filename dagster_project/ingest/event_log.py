@@ -9,9 +9,7 @@ manifest, HEAD. A batch is in the log from the moment that its manifest has its 
 repeat starts from what landed, after it, from the seal.
 """
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -29,7 +27,7 @@ from dagster_project.ingest.durable import (
     sha256_of,
 )
 from dagster_project.ingest.errors import FootfallError, LogIntegrityError
-from dagster_project.ingest.pending import LandedFile
+from dagster_project.ingest.landing import LandedFile, scan_landing
 from dagster_project.ingest.quarantine import drop_expired
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
@@ -58,7 +56,7 @@ def stage_day(
     registry: Registry,
     vault: Vault,
     day: date,
-    landed: Sequence[LandedFile] | None = None,
+    landed: Sequence[LandedFile],
 ) -> StagedBatch:
     """Stage what a day has to load; a closed day stages nothing and says so.
 
@@ -66,18 +64,13 @@ def stage_day(
         paths: the state folder; the caller holds its lock.
         settings: the settings. registry: the contract. vault: open.
         day: the arrival date.
-        landed: a scan of the landing folder; None to scan it now.
+        landed: what the landing folder holds, without what this run has staged already.
     """
     chain = seals.load_chain(paths)
-    landed = pending.scan_landing(paths, settings) if landed is None else landed
-    changed = tuple(
-        pending.changed_files(paths, [file for file in landed if file.day == day], chain)
-    )
     if any(one.arrival_date == day and one.closes_day for one in chain):
-        return StagedBatch(day, is_closed=True, changed=changed)
+        return StagedBatch(day, is_closed=True)
     files = pending.files_for(paths, day, landed, chain)
-    staged = batch.stage(paths, settings, registry, vault, day, files)
-    return replace(staged, changed=(*changed, *staged.changed))
+    return batch.stage(paths, settings, registry, vault, day, files)
 
 
 def seal(
@@ -103,6 +96,8 @@ def seal(
     chain = seals.load_chain(paths)
     _check_still_open(staged, chain)
     head = seals.read_head(paths)
+    # A HEAD that a crash left behind would give its number away twice; `recover` mends it.
+    seals.check_head(head, chain)
     sequence = head.sequence + 1
     folder = paths.staging_day(staged.day)
     vault.flush()
@@ -128,7 +123,7 @@ def seal(
             sources=staged.sources,
         ),
     )
-    shutil.rmtree(folder, ignore_errors=True)
+    batch.discard(paths, staged.day)
     crash_point("seal: staging removed")
     if closes:
         drop_expired(paths, chain, now, settings.settings.quarantine_days)
@@ -224,8 +219,12 @@ def recover(paths: StatePaths) -> list[str]:
         done.append(f"{file.relative_to(paths.home)}: removed, since no seal names it")
     sealed = {file for one in chain for file in _content_of(one)}
     for day in batch.staged_days(paths):
-        if sealed.issuperset(_content_of(batch.staged_batch(paths, day))):
-            shutil.rmtree(paths.staging_day(day))
+        try:
+            staged = batch.staged_batch(paths, day)
+        except FootfallError:
+            continue  # Of another version: the next run of its day stages it anew.
+        if sealed.issuperset(_content_of(staged)):
+            batch.discard(paths, day)
             done.append(f"staging/{day}: removed, since the batch is sealed")
     return done
 
@@ -304,7 +303,7 @@ def stragglers(paths: StatePaths, settings: Settings) -> list[str]:
     """Files that landed for closed days and wait to be loaded under an open one."""
     chain = seals.load_chain(paths)
     closed = {one.arrival_date for one in chain if one.closes_day}
-    landed = pending.scan_landing(paths, settings)
+    landed = scan_landing(paths, settings)
     return [
         file.path for file in pending.unsealed_files(paths, landed, chain) if file.day in closed
     ]
@@ -313,7 +312,7 @@ def stragglers(paths: StatePaths, settings: Settings) -> list[str]:
 def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[date]:
     """Days with something to load or to close; today's for what came for closed days."""
     known = days(paths)
-    landed = pending.scan_landing(paths, settings)
+    landed = scan_landing(paths, settings)
     found = {
         day for day, closed in known.items() if not closed and now >= closing_time(day, settings)
     }

@@ -1,83 +1,16 @@
 """Which landed files wait to be loaded, under which arrival date, and which changed too late.
 
-Here: looking at `landing/` and comparing it with the seals. Not here: opening a file as a reader
-does (`readers`), and what becomes of its rows (`batch`).
+Here: comparing what `landing` found with the seals. Not here: opening a file as a reader does
+(`readers`), and what becomes of its rows (`batch`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import Final
 
 from dagster_project.ingest import seals
-from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import sha256_of
-from dagster_project.ingest.readers import file_ending
+from dagster_project.ingest.landing import LandedFile
 from dagster_project.state import StatePaths
-
-_IGNORED_PREFIXES: Final = (".", "_")
-_IGNORED_ENDINGS: Final = (".tmp", ".part", ".inprogress")
-
-
-@dataclass(frozen=True, order=True)
-class LandedFile:
-    """A file below `landing/`, by the day that its folder names."""
-
-    day: date
-    source: str
-    path: str
-    bytes: int
-    mtime_ns: int
-
-    def is_still(self, paths: StatePaths) -> bool:
-        """Whether size and time of change are those that the scan saw."""
-        try:
-            status = (paths.landing / self.path).stat()
-        except OSError:
-            return False
-        return (status.st_size, status.st_mtime_ns) == (self.bytes, self.mtime_ns)
-
-
-def scan_landing(paths: StatePaths, settings: Settings) -> list[LandedFile]:
-    """Every file that a declared source has landed, in order of day, source and name.
-
-    Names that readers ignore, links and anything that is not a file are passed over.
-    """
-    found = []
-    for source in sorted(settings.sources):
-        folder = paths.landing / source
-        if folder.is_symlink() or not folder.is_dir():
-            continue
-        for day_folder in sorted(folder.iterdir()):
-            day = _as_day(day_folder.name)
-            if day is None or day_folder.is_symlink() or not day_folder.is_dir():
-                continue
-            for file in sorted(day_folder.iterdir()):
-                if _is_loadable(file):
-                    status = file.stat()
-                    place = f"{source}/{day_folder.name}/{file.name}"
-                    found.append(LandedFile(day, source, place, status.st_size, status.st_mtime_ns))
-    return sorted(found)
-
-
-def _as_day(name: str) -> date | None:
-    try:
-        day = date.fromisoformat(name)
-    except ValueError:
-        return None
-    return day if day.isoformat() == name else None
-
-
-def _is_loadable(file: Path) -> bool:
-    name = file.name
-    return (
-        not name.startswith(_IGNORED_PREFIXES)
-        and not name.endswith(_IGNORED_ENDINGS)
-        and file_ending(name) is not None
-        and not file.is_symlink()
-        and file.is_file()
-    )
 
 
 def files_for(

@@ -158,10 +158,11 @@ def check_columns(names: list[str], rel_name: str, line: int, max_columns: int) 
             f"({max_columns:,})"
         )
     if len(set(names)) < len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        # By position: where the header is missing, a name is a value of somebody's row.
+        second = next(i for i, name in enumerate(names) if name in names[:i])
         raise RefusedFileError(
-            f"{rel_name}:{line}: the column {twice[:80]!r} is there twice; give every column a "
-            "name of its own and deliver the file again"
+            f"{rel_name}:{line}: columns {names.index(names[second]) + 1} and {second + 1} have "
+            "the same name; give every column one of its own and deliver the file again"
         )
 
 

@@ -5,7 +5,7 @@ Reads only, needs neither the vault nor the lock, and never repairs: mending is
 
 The audit table has a row for every file that the log is made of: each seal, whose sealed hash is
 the one that it bears and whose found hash is that of its content, and each part in scope. What
-stands in `log/events` unnamed has a row with nothing sealed.
+stands in a folder in scope unnamed has a row with nothing sealed.
 """
 
 import json
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +40,7 @@ AUDIT_SCHEMA = pa.schema(
 )
 _THREADS = 4
 _ROTATION_DAYS = 30
+_HALF_DONE = " (a run is at it, or was ended: the next run finishes or removes it)"
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,15 @@ def audit(
         hashed += looked.bytes or 0
         rows.append(_part_row(link, part, looked))
         problems += _part_problems(link, part, looked)
+    chain = [link.manifest for link in links if link.manifest]
+    folders = [paths.log_events] if wanted is None else [paths.log_day(day) for day in wanted]
+    for place in _unnamed(paths, folders, chain):
+        rows.append({"part": place, "found_bytes": (paths.home / place).lstat().st_size})
+        problems.append(f"{place}: no seal names it{_may_be_half_done(place, chain)}")
     if wanted is None:
-        chain = [link.manifest for link in links if link.manifest]
-        for place in _unnamed(paths, chain):
-            rows.append({"part": place, "found_bytes": (paths.home / place).lstat().st_size})
-            problems.append(f"{place}: no seal names it")
+        problems += _strange_manifests(paths)
         problems += _quarantine_problems(paths, chain)
+    problems += [text for manifest in chain for text in seals.count_problems(manifest)]
     return Audit(pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA), tuple(problems), hashed)
 
 
@@ -190,7 +195,8 @@ def _chain(paths: StatePaths) -> tuple[list[_Link], list[str]]:
         return links, problems
     problem = seals.head_problem(head, good)
     if problem is not None:
-        problems.append(f"log/manifests/HEAD: {problem}")
+        half = _HALF_DONE if seals.is_one_behind(head, good) else ""
+        problems.append(f"log/manifests/HEAD: {problem}{half}")
     return links, problems
 
 
@@ -205,8 +211,12 @@ def _hashes(raw: bytes) -> tuple[str | None, str | None]:
 
 @dataclass(frozen=True)
 class _Looked:
-    """What a part is now; null is missing, `rows` also where it is no Parquet file any more."""
+    """What a part is now; null is missing, `rows` also where it is no Parquet file any more.
 
+    `error` is why a file that is there cannot be read.
+    """
+
+    error: str | None = None
     sha256: str | None = None
     bytes: int | None = None
     rows: int | None = None
@@ -220,25 +230,55 @@ def _look(paths: StatePaths, place: str) -> _Looked:
         rows: int | None = pq.read_metadata(file).num_rows
     except (pa.ArrowException, ValueError, OSError):
         rows = None
-    return _Looked(sha256_of(file), file.stat().st_size, rows)
+    try:
+        return _Looked(None, sha256_of(file), file.stat().st_size, rows)
+    except OSError as error:
+        return _Looked(error.strerror or type(error).__name__)
 
 
 def _part_problems(link: _Link, part: seals.Part, looked: _Looked) -> list[str]:
+    if looked.error is not None:
+        return [f"{part.path}: cannot be read ({looked.error}); seal {link.sequence} names it"]
     if looked.sha256 is None:
         return [f"{part.path}: is missing; seal {link.sequence} names it"]
     if looked.sha256 != part.sha256:
         return [f"{part.path}: differs from what seal {link.sequence} holds"]
+    if (looked.rows, looked.bytes) != (part.rows, part.bytes):
+        return [
+            f"{part.path}: holds {looked.rows} rows in {looked.bytes} bytes, and seal "
+            f"{link.sequence} says {part.rows} in {part.bytes}"
+        ]
     return []
 
 
-def _unnamed(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:
+def _unnamed(
+    paths: StatePaths, folders: Sequence[Path], chain: Sequence[seals.Manifest]
+) -> list[str]:
     named = {part.path for manifest in chain for part in manifest.parts}
     found = (
         str(file.relative_to(paths.home))
-        for file in sorted(paths.log_events.rglob("*"))
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
         if not file.is_dir() or file.is_symlink()
     )
     return [place for place in found if place not in named]
+
+
+def _may_be_half_done(place: str, chain: Sequence[seals.Manifest]) -> str:
+    is_next = Path(place).name.startswith(f"{len(chain) + 1:08d}-")
+    return _HALF_DONE if is_next else ""
+
+
+def _strange_manifests(paths: StatePaths) -> list[str]:
+    """What stands beside the seals and is none; half-written files are nothing yet."""
+    if not paths.manifests.is_dir():
+        return []
+    known = {seals.HEAD_FILE, *(file.name for _, file in seals.manifest_files(paths))}
+    return [
+        f"log/manifests/{file.name}: is no seal"
+        for file in sorted(paths.manifests.iterdir())
+        if file.name not in known and not file.name.startswith(".")
+    ]
 
 
 def _quarantine_problems(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dagster_project.ingest import landing
+from dagster_project.ingest import historical_file
 from dagster_project.ingest.config import Settings, parse_settings
 from dagster_project.ingest.errors import RefusedFileError, UsageError
-from dagster_project.ingest.landing import ignored_files, import_file, why_ignored
+from dagster_project.ingest.historical_file import import_file
+from dagster_project.ingest.landing import ignored_files, why_ignored
 from dagster_project.ingest.mapping import create_candidates, load_candidates
 from dagster_project.state import StatePaths
 
@@ -95,7 +96,7 @@ def test_csv_rows_keep_their_text_and_every_day_has_the_header(tmp_path, paths):
 
 
 def test_parquet_stays_parquet(tmp_path, paths, monkeypatch):
-    monkeypatch.setattr(landing, "_OPEN_WRITERS", 2)
+    monkeypatch.setattr(historical_file, "_OPEN_WRITERS", 2)
     table = pa.table(
         {
             "e": ["a", "b", "c", "d", "e"],
@@ -128,7 +129,7 @@ def test_a_killed_import_is_done_again_with_the_same_bytes(tmp_path, paths, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(landing, "write_atomic_json", killed)
+        patch.setattr(historical_file, "write_atomic_json", killed)
         with pytest.raises(KeyboardInterrupt):
             import_file(paths, SETTINGS, "shop", file, today=TODAY)
     before = landed(paths, "shop", "2024-05-01").read_bytes()
