@@ -6,7 +6,6 @@ reading and writing tables, and the partition column, which is the folder's name
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -26,7 +25,7 @@ from ml.recommender_validation import RecommendationParams, fit_matrix, validate
 
 __all__ = ["RecommendationParams", "RecommendationRun", "recommend_partition"]
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 RECOMMENDATIONS_SCHEMA = pa.schema(
     [
@@ -131,8 +130,10 @@ def recommend_partition(
 
     served = np.flatnonzero(by_model).astype(np.int64)
     lists = recommend(model, served, params.top_n, excluded)
-    rows = list(_model_rows(matrix, model, weights, lists, served))
-    rows += _popular_rows(matrix, ranking, excluded, np.flatnonzero(~by_model), params)
+    parts = [
+        _model_rows(matrix, model, weights, lists, served),
+        _popular_rows(matrix, ranking, excluded, np.flatnonzero(~by_model), params),
+    ]
     metrics = [
         {
             "model": "als",
@@ -166,7 +167,7 @@ def recommend_partition(
         },
     )
     return RecommendationRun(
-        recommendations=_recommendations_table(rows, version),
+        recommendations=_recommendations_table(matrix, parts, version),
         similar_products=_similar_table(matrix, similar_products(model, params.similar_n), version),
         metrics=metrics,
         card=card,
@@ -178,7 +179,25 @@ def recommend_partition(
     )
 
 
-Row = tuple[str, int, str, float, str, bool]
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the recommendations, column by column.
+
+    Attributes:
+        persons: (n,) row of the matrix.
+        ranks: (n,) 1-based.
+        products: (n,) column of the matrix.
+        scores: (n,) float64.
+        reasons: (n,) texts.
+        is_baseline: which side they come from.
+    """
+
+    persons: Any
+    ranks: Any
+    products: Any
+    scores: Any
+    reasons: list[str]
+    is_baseline: bool
 
 
 def _excluded(matrix: InteractionMatrix, pairs: pa.Table) -> Any:
@@ -195,26 +214,22 @@ def _excluded(matrix: InteractionMatrix, pairs: pa.Table) -> Any:
 
 def _model_rows(
     matrix: InteractionMatrix, model: AlsModel, weights: Any, lists: TopN, served: Any
-) -> Iterator[Row]:
+) -> _Rows:
     trusted = confidence(weights, model.params.alpha)
     factors = model.item_factors.astype(np.float64)
     gram = factors.T @ factors
-    starts = np.searchsorted(lists.rows, np.arange(len(served) + 1))
-    ids = matrix.product_ids
-    for i, row in enumerate(served):
-        part = slice(starts[i], starts[i + 1])
-        items = lists.items[part]
+    starts = np.searchsorted(lists.rows, np.arange(len(served) + 1)).tolist()
+    names = np.array(matrix.product_ids, dtype=object)
+    reasons: list[str] = []
+    for i, row in enumerate(served.tolist()):
+        items = lists.items[starts[i] : starts[i + 1]]
         if not len(items):
             continue
         cells = slice(trusted.indptr[row], trusted.indptr[row + 1])
         past = trusted.indices[cells]
         shares = explain(model, past, trusted.data[cells], gram, items)
-        reasons = because(shares, [ids[j] for j in past], matrix.strongest[cells].tolist())
-        person = matrix.person_ids[row]
-        ranks, scores = lists.ranks[part].tolist(), lists.scores[part].tolist()
-        found = zip(ranks, items.tolist(), scores, reasons, strict=True)
-        for rank, item, score, reason in found:
-            yield person, rank, ids[item], score, reason, False
+        reasons += because(shares, names[past], matrix.strongest[cells].tolist())
+    return _Rows(served[lists.rows], lists.ranks, lists.items, lists.scores, reasons, False)
 
 
 def _popular_rows(
@@ -223,33 +238,49 @@ def _popular_rows(
     excluded: Any,
     persons: Any,
     params: RecommendationParams,
-) -> Iterator[Row]:
+) -> _Rows:
     column_of = {product: j for j, product in enumerate(matrix.product_ids)}
-    columns = [column_of[product] for product in ranking.product_ids]
-    reasons = [popular(int(days)) for days in ranking.days]
-    scores = [float(score) for score in ranking.scores]
-    for row in persons:
-        left_out = set(excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]].tolist())
-        rank = 0
-        for place, column in enumerate(columns):
-            if rank == params.top_n:
-                break
-            if column in left_out:
-                continue
-            rank += 1
-            product = ranking.product_ids[place]
-            yield matrix.person_ids[row], rank, product, scores[place], reasons[place], True
+    columns = np.array([column_of[product] for product in ranking.product_ids], dtype=np.int64)
+    kept: list[Any] = []
+    for row in persons.tolist():
+        left_out = excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]]
+        # No more than so many of the most popular can be left out.
+        most = columns[: params.top_n + len(left_out)]
+        kept.append(np.flatnonzero(~np.isin(most, left_out))[: params.top_n])
+    lengths = np.array([len(places) for places in kept], dtype=np.int64)
+    places = np.concatenate([*kept, np.zeros(0, dtype=np.int64)])
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    reasons = [popular(days) for days in ranking.days.tolist()]
+    return _Rows(
+        np.repeat(persons, lengths),
+        np.arange(len(places)) - first + 1,
+        columns[places],
+        ranking.scores[places],
+        [reasons[place] for place in places.tolist()],
+        True,
+    )
 
 
-def _recommendations_table(rows: list[Row], version: str) -> pa.Table:
-    rows.sort(key=lambda row: (row[0], row[1]))
-    columns = list(zip(*rows, strict=True)) or [()] * 6
-    arrays = [
-        pa.array(column, type=field.type)
-        for column, field in zip(columns, RECOMMENDATIONS_SCHEMA, strict=False)
-    ]
-    arrays.append(pa.array([version] * len(rows), pa.string()))
-    return pa.Table.from_arrays(arrays, schema=RECOMMENDATIONS_SCHEMA)
+def _recommendations_table(matrix: InteractionMatrix, parts: list[_Rows], version: str) -> pa.Table:
+    persons = np.concatenate([part.persons for part in parts])
+    ranks = np.concatenate([part.ranks for part in parts])
+    # A person is served by one side only, and rows of the matrix are in order of person_id.
+    order = np.lexsort((ranks, persons))
+    baseline = np.concatenate([np.full(len(part.ranks), part.is_baseline) for part in parts])
+    products = np.concatenate([part.products for part in parts])
+    reasons = pa.array([text for part in parts for text in part.reasons], pa.string())
+    return pa.Table.from_arrays(
+        [
+            pa.array(matrix.person_ids, pa.string()).take(pa.array(persons[order])),
+            pa.array(ranks[order].astype(np.int32)),
+            pa.array(matrix.product_ids, pa.string()).take(pa.array(products[order])),
+            pa.array(np.concatenate([part.scores for part in parts])[order]),
+            reasons.take(pa.array(order)),
+            pa.array(baseline[order].astype(bool)),
+            pa.array([version] * len(order), pa.string()),
+        ],
+        schema=RECOMMENDATIONS_SCHEMA,
+    )
 
 
 def _similar_table(matrix: InteractionMatrix, lists: TopN, version: str) -> pa.Table:

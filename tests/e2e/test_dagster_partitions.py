@@ -86,8 +86,8 @@ def test_a_model_of_a_day_gives_the_same_bytes_after_later_days(day_by_day):
     ]
     before = {file: file.read_bytes() for file in outputs}
     assert len(before) >= 5
-    training.train_recommendations(paths, settings, date(2026, 11, 2))
-    training.score_anomalies(paths, settings, date(2026, 11, 2))
+    training.train_recommendations(paths, settings, [date(2026, 11, 2)])
+    training.score_anomalies(paths, settings, [date(2026, 11, 2)])
     assert {file: file.read_bytes() for file in outputs} == before
     # The later days do hold late events of that day, so a model that peeks would differ.
     late = warehouse.query(

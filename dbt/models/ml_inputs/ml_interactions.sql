@@ -81,7 +81,6 @@ final as (
         count(*) as n,
     from labelled
     group by person_id, product_id, interaction, event_date
-    order by person_id, product_id, interaction, event_date
 
 )
 
