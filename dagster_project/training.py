@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dagster_project import model_inputs, stale_models
 from dagster_project.ingest import seals
@@ -80,15 +79,17 @@ def train_recommendations(
     from ml.recommendations import RecommendationParams, recommend_partition
 
     window = settings.settings.training_window_days
-    params = RecommendationParams(window_days=window)
+    params = RecommendationParams(
+        window_days=window,
+        recent_days=min(RecommendationParams.recent_days, window),
+        exclude_bought=settings.settings.exclude_bought,
+    )
 
     def make(inputs: ModelInputs, day: date) -> _Made:
         interactions = inputs.read("ml_interactions", day, window)
-        bought = interactions.filter(pc.equal(interactions["interaction"], "order"))
-        pairs = bought.select(["person_id", "product_id"])
-        if not settings.settings.exclude_bought:
-            pairs = pairs.slice(0, 0)
-        run = recommend_partition(interactions, pairs, day, params)
+        bought = inputs.read("ml_bought", day, window)
+        visitors = inputs.read("ml_visitors", day, params.recent_days)
+        run = recommend_partition(interactions, bought, day, params, visitors)
         tables = {
             "recommendations": run.recommendations,
             "similar_products": run.similar_products,

@@ -137,7 +137,7 @@ def model_assets(
             "where the model has no history or is no better.",
             "similar_products": "Ten products like each product, by cosine of the item factors.",
         },
-        ["ml_interactions"],
+        ["ml_interactions", "ml_bought", "ml_visitors"],
         training.train_recommendations,
         partitions,
         retry,
