@@ -4,19 +4,22 @@ Belongs here: which inputs a family takes, where its outputs rest, and replacing
 Not here: any model. Each family writes its rows, its card and its metrics; dbt reads them as sources.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from dagster_project import warehouse
+from dagster_project import model_inputs, stale_models
+from dagster_project.ingest import seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import write_atomic
+from dagster_project.model_inputs import ModelInputs
+from dagster_project.partition_files import PartitionFiles, parquet_bytes
 from dagster_project.state import StatePaths
+from ml.gate import GateDecision
 
 OUTPUTS = ("recommendations", "similar_products", "anomaly_scores", "model_metrics")
 
@@ -29,6 +32,23 @@ class TrainedPartition:
     served: str
     reason: str
     metrics: list[dict[str, Any]]
+
+
+class _Run(Protocol):
+    """What every family's function in `ml/` gives."""
+
+    metrics: list[dict[str, Any]]
+    gate: GateDecision
+
+    def card_bytes(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A partition's run, and its rows by output."""
+
+    run: _Run
+    tables: Mapping[str, pa.Table]
 
 
 def output_schema(output: str) -> pa.Schema:
@@ -49,54 +69,51 @@ def write_empty_outputs(paths: StatePaths) -> None:
     for output in OUTPUTS:
         target = paths.warehouse_inputs / f"empty_{output}.parquet"
         if not target.exists():
-            _write(target, output_schema(output).empty_table())
+            write_atomic(target, parquet_bytes(output_schema(output).empty_table()))
 
 
-def train_recommendations(paths: StatePaths, settings: Settings, day: date) -> TrainedPartition:
-    """Recommendations and similar products of a partition, from what was known on it."""
+def train_recommendations(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """Recommendations and similar products of partitions, each from what was known on it."""
     from ml.recommendations import RecommendationParams, recommend_partition
 
     window = settings.settings.training_window_days
-    interactions = warehouse.read_as_of(paths, "ml_interactions", day, window)
-    bought = interactions.filter(pc.equal(interactions["interaction"], "order"))
-    pairs = bought.select(["person_id", "product_id"])
-    if not settings.settings.exclude_bought:
-        pairs = pairs.slice(0, 0)
-    run = recommend_partition(interactions, pairs, day, RecommendationParams(window_days=window))
-    _write_output(paths, "recommendations", day, run.recommendations)
-    _write_output(paths, "similar_products", day, run.similar_products)
-    _write_card(paths, "recommendations", day, run.card_bytes())
-    _write_metrics(paths, "recommendations", day, run.metrics)
-    return TrainedPartition(
-        rows={
-            "recommendations": run.recommendations.num_rows,
-            "similar_products": run.similar_products.num_rows,
-        },
-        served=run.gate.served,
-        reason=run.gate.reason,
-        metrics=run.metrics,
+    params = RecommendationParams(
+        window_days=window,
+        recent_days=min(RecommendationParams.recent_days, window),
+        exclude_bought=settings.settings.exclude_bought,
     )
 
+    def make(inputs: ModelInputs, day: date) -> _Made:
+        interactions = inputs.read("ml_interactions", day, window)
+        bought = inputs.read("ml_bought", day, window)
+        visitors = inputs.read("ml_visitors", day, params.recent_days)
+        run = recommend_partition(interactions, bought, day, params, visitors)
+        tables = {
+            "recommendations": run.recommendations,
+            "similar_products": run.similar_products,
+        }
+        return _Made(run, tables)
 
-def score_anomalies(paths: StatePaths, settings: Settings, day: date) -> TrainedPartition:
-    """Anomaly scores of the log-ins that arrived on a partition and of its KPIs."""
+    return _train(paths, "recommendations", days, make)
+
+
+def score_anomalies(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """Anomaly scores of the log-ins that arrived on partitions and of their KPIs."""
     from ml import anomalies as family
 
     window = settings.settings.training_window_days
-    run = family.score_anomalies(
-        warehouse.read_as_of(paths, "ml_logins", day, window),
-        warehouse.read_as_of(paths, "ml_kpi_series", day, window),
-        day,
-    )
-    _write_output(paths, "anomaly_scores", day, run.scores)
-    _write_card(paths, "anomalies", day, run.card_bytes())
-    _write_metrics(paths, "anomalies", day, run.metrics)
-    return TrainedPartition(
-        rows={"anomaly_scores": run.scores.num_rows},
-        served=run.gate.served,
-        reason=run.gate.reason,
-        metrics=run.metrics,
-    )
+
+    def make(inputs: ModelInputs, day: date) -> _Made:
+        logins = inputs.read("ml_logins", day, window)
+        kpis = inputs.read("ml_kpi_series", day, window)
+        run = family.score_anomalies(logins, kpis, day)
+        return _Made(run, {"anomaly_scores": run.scores})
+
+    return _train(paths, "anomalies", days, make)
 
 
 def output_folder(paths: StatePaths, output: str, day: date) -> Path:
@@ -104,30 +121,47 @@ def output_folder(paths: StatePaths, output: str, day: date) -> Path:
     return paths.ml / output / f"partition_date={day.isoformat()}"
 
 
-def _write_metrics(
-    paths: StatePaths, family: str, day: date, metrics: list[dict[str, Any]]
+def _train(
+    paths: StatePaths,
+    family: str,
+    days: Sequence[date],
+    make: Callable[[ModelInputs, date], _Made],
+) -> dict[date, TrainedPartition]:
+    """Make the partitions one after the other, with the warehouse opened once."""
+    trained: dict[date, TrainedPartition] = {}
+    with model_inputs.opened(paths) as inputs, PartitionFiles() as files:
+        chain = [one for one in seals.load_chain(paths) if one.sequence <= inputs.sequence]
+        seen = stale_models.log_up_to(chain, days)
+        for day in sorted(days):
+            made = make(inputs, day)
+            for output, table in made.tables.items():
+                _add_output(files, output_folder(paths, output, day), day, table)
+            _add_metrics(paths, files, family, day, made.run.metrics)
+            card = paths.models / family / day.isoformat() / "card.json"
+            files.add(card, made.run.card_bytes())
+            files.add(card.with_name(stale_models.FILE), seen[day].content(day))
+            trained[day] = TrainedPartition(
+                rows={output: table.num_rows for output, table in made.tables.items()},
+                served=made.run.gate.served,
+                reason=made.run.gate.reason,
+                metrics=made.run.metrics,
+            )
+    return trained
+
+
+def _add_metrics(
+    paths: StatePaths,
+    files: PartitionFiles,
+    family: str,
+    day: date,
+    metrics: list[dict[str, Any]],
 ) -> None:
-    schema = output_schema("model_metrics")
     rows = [{"partition_date": day, **row} for row in metrics]
     target = output_folder(paths, "model_metrics", day) / f"{family}.parquet"
-    _write(target, pa.Table.from_pylist(rows, schema=schema))
+    files.add_table(target, pa.Table.from_pylist(rows, schema=output_schema("model_metrics")))
 
 
-def _write_output(paths: StatePaths, output: str, day: date, table: pa.Table) -> None:
-    dated = table.add_column(
-        0, pa.field("partition_date", pa.date32()), pa.array([day] * table.num_rows, pa.date32())
-    )
-    _write(output_folder(paths, output, day) / "part.parquet", dated)
-
-
-def _write_card(paths: StatePaths, family: str, day: date, content: bytes) -> None:
-    target = paths.models / family / day.isoformat() / "card.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(target, content)
-
-
-def _write(target: Path, table: pa.Table) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    write_atomic(target, sink.getvalue().to_pybytes())
+def _add_output(files: PartitionFiles, folder: Path, day: date, table: pa.Table) -> None:
+    dates = pa.array([day] * table.num_rows, pa.date32())
+    dated = table.add_column(0, pa.field("partition_date", pa.date32()), dates)
+    files.add_table(folder / "part.parquet", dated)

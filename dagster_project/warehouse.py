@@ -1,16 +1,15 @@
 """The warehouse file from Python's side: the work set, and reading.
 
 Belongs here: writing down which arrival dates a run owes before dbt starts, striking them off after, and
-read-only queries for the models' inputs and the closing table. Only dbt writes tables that people read.
+read-only queries for the closing table. Only dbt writes tables that people read.
 """
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from dagster_project.dbt_build import project_fingerprint
 from dagster_project.state import StatePaths
@@ -122,14 +121,6 @@ def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
         con.execute("update state.built set sequence = begun")
         con.execute("commit")
         con.execute("checkpoint")
-
-
-def read_as_of(paths: StatePaths, table: str, day: date, window_days: int) -> pa.Table:
-    """A table of schema `ml_inputs` as it was known on an arrival date."""
-    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
-        con.execute("set variable as_of_date = ?::date", [day])
-        con.execute("set variable window_from = ?::date", [day - timedelta(days=window_days - 1)])
-        return con.execute(f"select * from ml_inputs.{table}").to_arrow_table()
 
 
 def row_counts(paths: StatePaths, relations: Sequence[str]) -> dict[str, int]:

@@ -97,8 +97,9 @@ def clean_interactions(interactions: pa.Table) -> pa.Table:
     if missing:
         raise ValueError(f"interactions lack the columns {', '.join(missing)}")
     table = interactions.select(INTERACTIONS_SCHEMA.names).cast(INTERACTIONS_SCHEMA)
-    known = pc.and_(pc.is_valid(table["person_id"]), pc.is_valid(table["product_id"]))
-    table = table.filter(known)
+    if table["person_id"].null_count or table["product_id"].null_count:
+        known = pc.and_(pc.is_valid(table["person_id"]), pc.is_valid(table["product_id"]))
+        table = table.filter(known)
     for name in ("interaction", "event_date", "n"):
         if table[name].null_count:
             raise ValueError(f"interactions: {table[name].null_count} rows have no {name}")
@@ -130,6 +131,13 @@ def encode_sorted(column: Any) -> tuple[tuple[str, ...], IntArray]:
     return tuple(values[i] for i in order), rank[codes]
 
 
+def _looked_up(column: Any, values: Mapping[str, float]) -> FloatArray:
+    """The value of each row's text, 0 where it has none; each distinct text is looked up once."""
+    encoded = pa.chunked_array(column).combine_chunks().dictionary_encode()
+    by_code = np.array([values.get(text, 0.0) for text in encoded.dictionary.to_pylist()])
+    return np.asarray(by_code[encoded.indices.to_numpy(zero_copy_only=False)], dtype=np.float64)
+
+
 def row_weights(interactions: pa.Table, as_of: date, weighting: Weighting) -> FloatArray:
     """Weight each row: n x worth of the type x 0.5 ** (age / half-life).
 
@@ -141,8 +149,7 @@ def row_weights(interactions: pa.Table, as_of: date, weighting: Weighting) -> Fl
     Returns:
         (n_rows,) float64; 0 where the weighting has no worth for the type.
     """
-    types = interactions["interaction"].to_pandas()
-    worth = types.map(dict(weighting.by_type)).fillna(0.0).to_numpy(dtype=np.float64)
+    worth = _looked_up(interactions["interaction"], weighting.by_type)
     days = event_days(interactions)
     age = np.maximum(np.datetime64(as_of, "D").astype(np.int64) - days, 0)
     n = interactions["n"].to_numpy().astype(np.float64)
@@ -179,8 +186,8 @@ def build_matrix(interactions: pa.Table, as_of: date, weighting: Weighting) -> I
         table, weights = table.filter(pa.array(keep)), weights[keep]
     persons, rows = encode_sorted(table["person_id"])
     products, columns = encode_sorted(table["product_id"])
-    intents = table["interaction"].to_pandas().map({t: i for i, t in enumerate(INTENT_ORDER)})
-    intent = intents.to_numpy(dtype=np.int8)
+    places = {name: float(i) for i, name in enumerate(INTENT_ORDER)}
+    intent = _looked_up(table["interaction"], places).astype(np.int8)
     shape = (len(persons), len(products))
     if not len(weights):
         empty = sparse.csr_matrix((0, 0), dtype=np.float32)

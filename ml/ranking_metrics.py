@@ -32,9 +32,9 @@ def rank_relevant(
     """
     values = np.array(scores, dtype=np.float64)
     if excluded is not None and len(excluded):
-        if np.isin(relevant, excluded).any():
-            raise ValueError("an item cannot be both relevant and excluded")
         values[excluded] = -np.inf
+        if np.isneginf(values[relevant]).any():
+            raise ValueError("an item cannot be both relevant and excluded")
     hits = np.sort(values[relevant])[::-1]
     values[relevant] = -np.inf
     # Above a relevant item: the others that score at least as much, and the better relevant ones.

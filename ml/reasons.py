@@ -40,17 +40,30 @@ def because(
         product is named only if its share is at least half of the first one's. NO_SINGLE_CAUSE
         where nothing raised the score.
     """
-    phrases = [_PHRASE_BY_INTENT[i].format(p) for i, p in zip(intents, products, strict=True)]
+
+    def did(place: int) -> str:
+        return _PHRASE_BY_INTENT[intents[place]].format(products[place])
+
     shares = np.round(contributions, 6)
-    top = np.argsort(-shares, axis=1, kind="stable")[:, :2]
+    if not shares.size:
+        return [NO_SINGLE_CAUSE] * len(shares)
+    # The first of equal shares, twice: only two of a long history are needed, not its order.
+    rows = np.arange(len(shares))
+    first = shares.argmax(axis=1)
+    largest = shares[rows, first]
+    shares[rows, first] = -np.inf
+    second = shares.argmax(axis=1)
+    is_named = shares[rows, second] >= 0.5 * largest
     texts = []
-    for places, values in zip(top.tolist(), shares[np.arange(len(top))[:, None], top], strict=True):
-        if not len(values) or values[0] <= 0:
+    for place, other, share, both in zip(
+        first.tolist(), second.tolist(), largest.tolist(), is_named.tolist(), strict=True
+    ):
+        if share <= 0:
             texts.append(NO_SINGLE_CAUSE)
-        elif len(values) > 1 and values[1] >= 0.5 * values[0]:
-            texts.append(f"because you {phrases[places[0]]} and {phrases[places[1]]}")
+        elif both:
+            texts.append(f"because you {did(place)} and {did(other)}")
         else:
-            texts.append(f"because you {phrases[places[0]]}")
+            texts.append(f"because you {did(place)}")
     return texts
 
 

@@ -6,7 +6,6 @@ reading and writing tables, and the partition column, which is the folder's name
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -26,7 +25,7 @@ from ml.recommender_validation import RecommendationParams, fit_matrix, validate
 
 __all__ = ["RecommendationParams", "RecommendationRun", "recommend_partition"]
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 RECOMMENDATIONS_SCHEMA = pa.schema(
     [
@@ -49,6 +48,7 @@ SIMILAR_PRODUCTS_SCHEMA = pa.schema(
     ]
 )
 BOUGHT_SCHEMA = pa.schema([("person_id", pa.string()), ("product_id", pa.string())])
+VISITORS_SCHEMA = pa.schema([("person_id", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,13 @@ def recommend_partition(
     bought: pa.Table,
     as_of: date,
     params: RecommendationParams | None = None,
+    visitors: pa.Table | None = None,
 ) -> RecommendationRun:
     """Make the recommendations and similar products of a partition.
 
-    A person is never recommended what was bought or what was seen in the window. A person with
-    fewer than `min_products` products, and everybody where the gate found the model no better, is
-    served by popularity.
+    A person is never recommended what was seen in the window or, where set, ever bought. A person
+    with fewer than `min_products` products, a visitor without any, and everybody where the gate
+    found the model no better, is served by popularity.
 
     Args:
         interactions: INTERACTIONS_SCHEMA; rows before the window are left out, so handing over
@@ -101,6 +102,7 @@ def recommend_partition(
         bought: BOUGHT_SCHEMA, all pairs ever bought as of the partition.
         as_of: partition date.
         params: settings; None for the defaults.
+        visitors: VISITORS_SCHEMA, persons who get a list even if they did nothing with a product.
 
     Returns:
         The run; tables are empty where the window is empty.
@@ -115,7 +117,9 @@ def recommend_partition(
     pairs = bought.select(BOUGHT_SCHEMA.names).cast(BOUGHT_SCHEMA).drop_null()
     data_from = pc.min(window["event_date"]).as_py()
     data_to = pc.max(window["event_date"]).as_py()
-    data = fingerprint(window) + fingerprint(pairs)
+    others = VISITORS_SCHEMA.empty_table() if visitors is None else visitors
+    others = others.select(VISITORS_SCHEMA.names).cast(VISITORS_SCHEMA).drop_null()
+    data = fingerprint(window) + fingerprint(pairs) + fingerprint(others)
     version = model_version("als", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
 
     span_days = (as_of - data_from).days + 1 if data_from else 0
@@ -125,14 +129,21 @@ def recommend_partition(
     ranking = rank_by_popularity(
         window, as_of, params.weighting, params.recent_days, params.window_days
     )
-    excluded = _excluded(matrix, pairs)
+    excluded = _excluded(matrix, pairs, params)
     history = np.diff(matrix.weights.indptr)
     by_model = (history >= params.min_products) & (validation.gate.served == "model")
 
     served = np.flatnonzero(by_model).astype(np.int64)
     lists = recommend(model, served, params.top_n, excluded)
-    rows = list(_model_rows(matrix, model, weights, lists, served))
-    rows += _popular_rows(matrix, ranking, excluded, np.flatnonzero(~by_model), params)
+    by_popularity = np.flatnonzero(~by_model).astype(np.int64)
+    persons, others_bought = _without_history(matrix, others, pairs, params)
+    everybody = sparse.vstack([excluded, others_bought], format="csr")
+    newcomers = np.arange(len(matrix.person_ids), len(persons), dtype=np.int64)
+    unpersonal = np.concatenate([by_popularity, newcomers])
+    parts = [
+        _model_rows(matrix, model, weights, lists, served),
+        _popular_rows(matrix, ranking, everybody, unpersonal, params),
+    ]
     metrics = [
         {
             "model": "als",
@@ -163,10 +174,11 @@ def recommend_partition(
             "persons": len(matrix.person_ids),
             "products": len(matrix.product_ids),
             "persons_served_by_model": int(by_model.sum()),
+            "persons_without_history": len(newcomers),
         },
     )
     return RecommendationRun(
-        recommendations=_recommendations_table(rows, version),
+        recommendations=_recommendations_table(matrix, persons, parts, version),
         similar_products=_similar_table(matrix, similar_products(model, params.similar_n), version),
         metrics=metrics,
         card=card,
@@ -178,43 +190,78 @@ def recommend_partition(
     )
 
 
-Row = tuple[str, int, str, float, str, bool]
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the recommendations, column by column.
+
+    Attributes:
+        persons: (n,) rows of the matrix, then visitors without history.
+        ranks: (n,) 1-based.
+        products: (n,) column of the matrix.
+        scores: (n,) float64.
+        reasons: (n,) texts.
+        is_baseline: which side they come from.
+    """
+
+    persons: Any
+    ranks: Any
+    products: Any
+    scores: Any
+    reasons: list[str]
+    is_baseline: bool
 
 
-def _excluded(matrix: InteractionMatrix, pairs: pa.Table) -> Any:
-    """Csr (n_persons, n_products), set where a product was seen in the window or ever bought."""
-    persons = pc.index_in(pairs["person_id"], pa.array(matrix.person_ids, pa.string()))
-    products = pc.index_in(pairs["product_id"], pa.array(matrix.product_ids, pa.string()))
+def _excluded(matrix: InteractionMatrix, pairs: pa.Table, params: RecommendationParams) -> Any:
+    """Csr (n_persons, n_products), set where a product stays off the person's list."""
+    bought = _cells(pairs, matrix.person_ids, matrix.product_ids)
+    seen = (matrix.weights != 0).astype(np.float32)
+    if params.exclude_bought:
+        return (bought + seen).tocsr()
+    kept = (seen - seen.multiply(bought != 0)).tocsr()
+    kept.eliminate_zeros()
+    return kept
+
+
+def _without_history(
+    matrix: InteractionMatrix, visitors: pa.Table, pairs: pa.Table, params: RecommendationParams
+) -> tuple[tuple[str, ...], Any]:
+    """Persons of the matrix and then visitors who are not in it; what these have bought."""
+    others = sorted(set(visitors["person_id"].to_pylist()) - set(matrix.person_ids))
+    bought = _cells(pairs, tuple(others), matrix.product_ids)
+    if not params.exclude_bought:
+        bought = sparse.csr_matrix(bought.shape, dtype=np.float32)
+    return (*matrix.person_ids, *others), bought
+
+
+def _cells(pairs: pa.Table, person_ids: tuple[str, ...], product_ids: tuple[str, ...]) -> Any:
+    """Csr (persons, products), set where there is a pair."""
+    persons = pc.index_in(pairs["person_id"], pa.array(person_ids, pa.string()))
+    products = pc.index_in(pairs["product_id"], pa.array(product_ids, pa.string()))
     known = pc.and_(pc.is_valid(persons), pc.is_valid(products))
     rows = persons.filter(known).to_numpy()
     columns = products.filter(known).to_numpy()
-    shape = matrix.weights.shape
-    bought = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-    return (bought + (matrix.weights != 0)).tocsr()
+    shape = (len(person_ids), len(product_ids))
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
 
 
 def _model_rows(
     matrix: InteractionMatrix, model: AlsModel, weights: Any, lists: TopN, served: Any
-) -> Iterator[Row]:
+) -> _Rows:
     trusted = confidence(weights, model.params.alpha)
     factors = model.item_factors.astype(np.float64)
     gram = factors.T @ factors
-    starts = np.searchsorted(lists.rows, np.arange(len(served) + 1))
-    ids = matrix.product_ids
-    for i, row in enumerate(served):
-        part = slice(starts[i], starts[i + 1])
-        items = lists.items[part]
+    starts = np.searchsorted(lists.rows, np.arange(len(served) + 1)).tolist()
+    names = np.array(matrix.product_ids, dtype=object)
+    reasons: list[str] = []
+    for i, row in enumerate(served.tolist()):
+        items = lists.items[starts[i] : starts[i + 1]]
         if not len(items):
             continue
         cells = slice(trusted.indptr[row], trusted.indptr[row + 1])
         past = trusted.indices[cells]
         shares = explain(model, past, trusted.data[cells], gram, items)
-        reasons = because(shares, [ids[j] for j in past], matrix.strongest[cells].tolist())
-        person = matrix.person_ids[row]
-        ranks, scores = lists.ranks[part].tolist(), lists.scores[part].tolist()
-        found = zip(ranks, items.tolist(), scores, reasons, strict=True)
-        for rank, item, score, reason in found:
-            yield person, rank, ids[item], score, reason, False
+        reasons += because(shares, names[past], matrix.strongest[cells].tolist())
+    return _Rows(served[lists.rows], lists.ranks, lists.items, lists.scores, reasons, False)
 
 
 def _popular_rows(
@@ -223,33 +270,53 @@ def _popular_rows(
     excluded: Any,
     persons: Any,
     params: RecommendationParams,
-) -> Iterator[Row]:
+) -> _Rows:
     column_of = {product: j for j, product in enumerate(matrix.product_ids)}
-    columns = [column_of[product] for product in ranking.product_ids]
-    reasons = [popular(int(days)) for days in ranking.days]
-    scores = [float(score) for score in ranking.scores]
-    for row in persons:
-        left_out = set(excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]].tolist())
-        rank = 0
-        for place, column in enumerate(columns):
-            if rank == params.top_n:
-                break
-            if column in left_out:
-                continue
-            rank += 1
-            product = ranking.product_ids[place]
-            yield matrix.person_ids[row], rank, product, scores[place], reasons[place], True
+    columns = np.array([column_of[product] for product in ranking.product_ids], dtype=np.int64)
+    kept: list[Any] = []
+    for row in persons.tolist():
+        left_out = excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]]
+        # No more than so many of the most popular can be left out.
+        most = columns[: params.top_n + len(left_out)]
+        kept.append(np.flatnonzero(~np.isin(most, left_out))[: params.top_n])
+    lengths = np.array([len(places) for places in kept], dtype=np.int64)
+    places = np.concatenate([*kept, np.zeros(0, dtype=np.int64)])
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    reasons = [popular(days) for days in ranking.days.tolist()]
+    return _Rows(
+        np.repeat(persons, lengths),
+        np.arange(len(places)) - first + 1,
+        columns[places],
+        ranking.scores[places],
+        [reasons[place] for place in places.tolist()],
+        True,
+    )
 
 
-def _recommendations_table(rows: list[Row], version: str) -> pa.Table:
-    rows.sort(key=lambda row: (row[0], row[1]))
-    columns = list(zip(*rows, strict=True)) or [()] * 6
-    arrays = [
-        pa.array(column, type=field.type)
-        for column, field in zip(columns, RECOMMENDATIONS_SCHEMA, strict=False)
-    ]
-    arrays.append(pa.array([version] * len(rows), pa.string()))
-    return pa.Table.from_arrays(arrays, schema=RECOMMENDATIONS_SCHEMA)
+def _recommendations_table(
+    matrix: InteractionMatrix, person_ids: tuple[str, ...], parts: list[_Rows], version: str
+) -> pa.Table:
+    persons = np.concatenate([part.persons for part in parts])
+    ranks = np.concatenate([part.ranks for part in parts])
+    # A person is served by one side only.
+    by_id = np.empty(len(person_ids), dtype=np.int64)
+    by_id[np.argsort(np.array(person_ids, dtype=object), kind="stable")] = np.arange(len(by_id))
+    order = np.lexsort((ranks, by_id[persons]))
+    baseline = np.concatenate([np.full(len(part.ranks), part.is_baseline) for part in parts])
+    products = np.concatenate([part.products for part in parts])
+    reasons = pa.array([text for part in parts for text in part.reasons], pa.string())
+    return pa.Table.from_arrays(
+        [
+            pa.array(person_ids, pa.string()).take(pa.array(persons[order])),
+            pa.array(ranks[order].astype(np.int32)),
+            pa.array(matrix.product_ids, pa.string()).take(pa.array(products[order])),
+            pa.array(np.concatenate([part.scores for part in parts])[order]),
+            reasons.take(pa.array(order)),
+            pa.array(baseline[order].astype(bool)),
+            pa.array([version] * len(order), pa.string()),
+        ],
+        schema=RECOMMENDATIONS_SCHEMA,
+    )
 
 
 def _similar_table(matrix: InteractionMatrix, lists: TopN, version: str) -> pa.Table:

@@ -47,6 +47,8 @@ class RecommendationParams:
         top_n: products recommended to a person.
         similar_n: similar products of a product.
         min_products: persons with fewer distinct products in the window get the baseline.
+        exclude_bought: whether what a person has ever bought is kept off the lists; if not, it may
+            be recommended although it was seen.
         min_validation_persons: with fewer, the gate serves the baseline.
         max_validation_persons: at most so many are measured, evenly over the sorted ids.
     """
@@ -61,6 +63,7 @@ class RecommendationParams:
     top_n: int = 10
     similar_n: int = 10
     min_products: int = 2
+    exclude_bought: bool = True
     min_validation_persons: int = 30
     max_validation_persons: int = 5000
 

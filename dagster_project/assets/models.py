@@ -1,20 +1,21 @@
 """The ML assets: each trains or scores its partitions and writes files that dbt reads as sources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from dagster_project import training
+from dagster_project import stale_models, training
 from dagster_project.ingest.config import Settings
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
+from dagster_project.stale_models import StaleModel
 from dagster_project.state import StatePaths
 from dagster_project.training import TrainedPartition
 
 OWNERS = ["team:data-science"]
-Train = Callable[[StatePaths, Settings, date], TrainedPartition]
+Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]
 
 
 def _key(output: str) -> dg.AssetKey:
@@ -23,17 +24,28 @@ def _key(output: str) -> dg.AssetKey:
 
 def _family(
     name: str,
+    family: str,
     outputs: dict[str, str],
     inputs: list[str],
     train: Train,
     partitions: dg.DailyPartitionsDefinition,
     retry: dg.RetryPolicy,
 ) -> dg.AssetsDefinition:
-    check = dg.AssetCheckSpec(
-        name="model_beats_its_baseline",
-        asset=_key(next(iter(outputs))),
-        description="Warns where the gate serves the baseline, since the model is not better.",
-    )
+    checks = [
+        dg.AssetCheckSpec(
+            name="model_beats_its_baseline",
+            asset=_key(next(iter(outputs))),
+            description="Warns where the gate serves the baseline, since the model is not better.",
+        ),
+        dg.AssetCheckSpec(
+            name="model_inputs_are_unchanged",
+            asset=_key(next(iter(outputs))),
+            description=(
+                "Warns where an older day was loaded after later models were trained: they are stale "
+                "until they are made again."
+            ),
+        ),
+    ]
 
     @dg.multi_asset(
         name=name,
@@ -49,7 +61,7 @@ def _family(
             )
             for output, description in outputs.items()
         ],
-        check_specs=[check],
+        check_specs=checks,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="warehouse",
@@ -58,19 +70,22 @@ def _family(
     def assets(
         context: dg.AssetExecutionContext, state: FootfallState
     ) -> Iterator[dg.MaterializeResult[None]]:
-        trained: dict[date, TrainedPartition] = {}
         with state.writing(context.run_id) as paths:
-            for day in covered_days(context):
-                trained[day] = train(paths, state.settings, day)
-        yield from _results(check, outputs, trained)
+            trained = train(paths, state.settings, covered_days(context))
+            stale = stale_models.stale_models(paths, [family])
+        yield from _results(checks, outputs, trained, stale)
 
     return assets
 
 
 def _results(
-    check: dg.AssetCheckSpec, outputs: dict[str, str], trained: dict[date, TrainedPartition]
+    checks: list[dg.AssetCheckSpec],
+    outputs: dict[str, str],
+    trained: dict[date, TrainedPartition],
+    stale: list[StaleModel],
 ) -> Iterator[dg.MaterializeResult[None]]:
     last = trained[max(trained)]
+    verdicts = list(_verdicts(checks, last, stale))
     for output in outputs:
         metadata: dict[str, Any] = {
             "dagster/row_count": sum(one.rows.get(output, 0) for one in trained.values()),
@@ -80,19 +95,33 @@ def _results(
                 [{k: str(v) for k, v in row.items()} for row in last.metrics]
             ),
         }
-        verdict = [
-            dg.AssetCheckResult(
-                passed=last.served == "model",
-                severity=dg.AssetCheckSeverity.WARN,
-                check_name=check.name,
-                asset_key=check.asset_key,
-                metadata={"reason": last.reason},
-            )
-        ]
+        of_output = [one for one in verdicts if one.asset_key == _key(output)]
         yield dg.MaterializeResult(
-            asset_key=_key(output),
-            metadata=metadata,
-            check_results=verdict if _key(output) == check.asset_key else [],
+            asset_key=_key(output), metadata=metadata, check_results=of_output
+        )
+
+
+def _verdicts(
+    checks: list[dg.AssetCheckSpec], last: TrainedPartition, stale: list[StaleModel]
+) -> Iterator[dg.AssetCheckResult]:
+    findings = {
+        "model_beats_its_baseline": (last.served == "model", last.reason),
+        "model_inputs_are_unchanged": (
+            not stale,
+            stale_models.describe(stale)
+            if stale
+            else "every model has seen the log up to its date",
+        ),
+    }
+    for check in checks:
+        passed, reason = findings[check.name]
+        yield dg.AssetCheckResult(
+            passed=passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            check_name=check.name,
+            asset_key=check.asset_key,
+            description=None if passed else reason,
+            metadata={"reason": reason},
         )
 
 
@@ -102,18 +131,20 @@ def model_assets(
     """Recommendations, anomaly scores, and the metrics of both."""
     recommendations = _family(
         "recommendations_model",
+        "recommendations",
         {
             "recommendations": "Ten products a person, by ALS on weighted behaviour, or the most popular "
             "where the model has no history or is no better.",
             "similar_products": "Ten products like each product, by cosine of the item factors.",
         },
-        ["ml_interactions"],
+        ["ml_interactions", "ml_bought", "ml_visitors"],
         training.train_recommendations,
         partitions,
         retry,
     )
     anomalies = _family(
         "anomaly_model",
+        "anomalies",
         {
             "anomaly_scores": "How surprising each log-in is against its person's own past, and each KPI "
             "against its weekly season."

@@ -153,6 +153,13 @@ def _warehouse(paths: StatePaths) -> Iterator[Finding]:
     )
 
 
+def _models(paths: StatePaths) -> Iterator[Finding]:
+    from dagster_project import stale_models
+
+    stale = stale_models.stale_models(paths)
+    yield not stale, stale_models.describe(stale) if stale else "none is stale"
+
+
 _CHECKS: Final[dict[str, Callable[[StatePaths], Iterator[Finding]]]] = {
     "installation": _installation,
     "state folder": _folder,
@@ -163,4 +170,5 @@ _CHECKS: Final[dict[str, Callable[[StatePaths], Iterator[Finding]]]] = {
     "landing": _landing,
     "staging": _staging,
     "warehouse": _warehouse,
+    "models": _models,
 }

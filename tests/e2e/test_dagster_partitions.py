@@ -1,5 +1,6 @@
 """Whole runs through Dagster: partitions one by one, a range in one run, a closed day again; the same tables."""
 
+import json
 import shutil
 from datetime import date
 from pathlib import Path
@@ -86,8 +87,8 @@ def test_a_model_of_a_day_gives_the_same_bytes_after_later_days(day_by_day):
     ]
     before = {file: file.read_bytes() for file in outputs}
     assert len(before) >= 5
-    training.train_recommendations(paths, settings, date(2026, 11, 2))
-    training.score_anomalies(paths, settings, date(2026, 11, 2))
+    training.train_recommendations(paths, settings, [date(2026, 11, 2)])
+    training.score_anomalies(paths, settings, [date(2026, 11, 2)])
     assert {file: file.read_bytes() for file in outputs} == before
     # The later days do hold late events of that day, so a model that peeks would differ.
     late = warehouse.query(
@@ -120,3 +121,27 @@ def test_a_flipped_byte_in_the_log_is_named(day_by_day, tmp_path):
     assert done.returncode == 1
     assert part.name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_older_day_makes_later_models_stale_until_they_are_made_again(day_by_day, tmp_path):
+    home = tmp_path / "state"
+    shutil.copytree(day_by_day, home, symlinks=True)
+    older = home / "landing" / "shop" / "2026-10-31" / "forgotten.jsonl"
+    older.parent.mkdir(parents=True)
+    older.write_text(
+        json.dumps({
+            "event_id": "forgotten", "event_name": "product_viewed", "anonymous_id": "somebody",
+            "event_ts": "2026-10-31T10:00:00Z", "product_id": "P1",
+        }) + "\n"
+    )  # fmt: skip
+    assert "models: none is stale" in footfall(home, "doctor").stdout
+    loaded = footfall(home, "run")
+    assert loaded.returncode == 0
+    assert "model_inputs_are_unchanged" in loaded.stderr
+    told = f"footfall run --from {DAYS[0]} --to {DAYS[-1]}"
+    assert told in loaded.stderr
+    assert told in footfall(home, "doctor").stdout
+    again = footfall(home, *told.split()[1:])
+    assert again.returncode == 0
+    assert "model_inputs_are_unchanged" not in again.stderr
+    assert "models: none is stale" in footfall(home, "doctor").stdout

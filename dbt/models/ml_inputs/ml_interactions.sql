@@ -1,5 +1,5 @@
 -- What people did with products, as it was known on the arrival date `as_of_date` (law 4): the facts' own columns
--- and the identity made from the evidence that had arrived by then.
+-- and the identity made from the evidence that had arrived by then. In no order: models do not depend on one.
 with
 
 interactions as (
@@ -27,47 +27,9 @@ interactions as (
 
 ),
 
-visitors as (
-
-    select distinct
-        visitor_id,
-        false as is_user_visitor,
-        cast(null as varchar) as user_id,
-    from interactions
-    where user_id is null
-
-),
-
-evidence as (
-
-    select * from {{ ref('int_identity_evidence') }}
-    where arrival_date <= cast(getvariable('as_of_date') as date)
-        and visitor_id in (select visitor_id from visitors)
-
-),
-
-map as (
-
-    {{ visitor_ties('evidence', 'visitors') }}
-
-),
-
 labelled as (
 
-    select
-        case
-            when interactions.user_id is not null
-                then {{ user_person_id('interactions.user_id') }}
-            else map.person_id
-        end as person_id,
-        interactions.product_id,
-        interactions.interaction,
-        interactions.event_date,
-    from interactions
-    left join map
-        on interactions.visitor_id = map.visitor_id
-        and interactions.event_ts >= map.valid_from
-        and interactions.event_ts < map.valid_to
+    {{ persons_as_of('interactions') }}
 
 ),
 
@@ -81,7 +43,6 @@ final as (
         count(*) as n,
     from labelled
     group by person_id, product_id, interaction, event_date
-    order by person_id, product_id, interaction, event_date
 
 )
 

@@ -112,6 +112,53 @@ def test_nothing_bought_or_seen_is_recommended(interactions: pa.Table) -> None:
     assert "p000" not in {r["person_id"] for r in listed}
 
 
+def test_what_was_bought_may_come_again_only_where_it_is_not_excluded(
+    interactions: pa.Table,
+) -> None:
+    bought = pa.table({"person_id": ["p000"] * 60, "product_id": [f"a{i:03d}" for i in range(60)]})
+    params = RecommendationParams(exclude_bought=False)
+    run = recommend_partition(interactions, bought, AS_OF, params)
+    rows = run.recommendations.to_pylist()
+    mine = [row["product_id"] for row in rows if row["person_id"] == "p000"]
+    known: dict[str, set[str]] = {}
+    for row in interactions.to_pylist():
+        known.setdefault(row["person_id"], set()).add(row["product_id"])
+    assert len(mine) == 10
+    # What p000 saw and bought fits best; another's seen products, not bought, stay off.
+    assert known["p000"] & set(mine)
+    assert not any(row["product_id"] in known[row["person_id"]] for row in rows
+                   if row["person_id"] != "p000")  # fmt: skip
+
+
+def test_visitors_without_history_get_the_most_popular_products_that_they_have_not_bought(
+    interactions: pa.Table, run: RecommendationRun
+) -> None:
+    # Popularity by hand: worth of the last 7 days, ties by id.
+    worth = {"view": 1, "add": 3, "order": 5}
+    score: dict[str, int] = {}
+    for row in interactions.to_pylist():
+        if row["event_date"] > AS_OF - timedelta(days=7):
+            score.setdefault(row["product_id"], 0)
+            score[row["product_id"]] += row["n"] * worth[row["interaction"]]
+    best = sorted(score, key=lambda product: (-score[product], product))
+    bought = pa.table({"person_id": ["somebody"], "product_id": [best[0]]})
+    pairs = pa.concat_tables([bought_of(interactions), bought])
+    visitors = pa.table({"person_id": ["nobody", "p000", "somebody"]})
+    served = recommend_partition(interactions, pairs, AS_OF, visitors=visitors)
+    lists: dict[str, list[dict]] = {}
+    for row in served.recommendations.to_pylist():
+        lists.setdefault(row["person_id"], []).append(row)
+    assert list(lists) == sorted(lists)
+    assert [row["product_id"] for row in lists["nobody"]] == best[:10]
+    assert [row["product_id"] for row in lists["somebody"]] == best[1:11]
+    assert all(row["is_baseline"] for row in lists["nobody"])
+    # Who has a history is served as before.
+    before = [row for row in run.recommendations.to_pylist() if row["person_id"] == "p000"]
+    mine = [row["product_id"] for row in lists["p000"]]
+    assert mine == [row["product_id"] for row in before]
+    assert served.card["data"]["persons_without_history"] == 2
+
+
 def test_reasons_name_the_persons_own_history(
     run: RecommendationRun, interactions: pa.Table
 ) -> None:

@@ -1,0 +1,35 @@
+-- What each person had ever bought, as it was known on the arrival date `as_of_date`. Not cut to the window: a
+-- fridge that was bought a year ago is not recommended today.
+with
+
+bought as (
+
+    select
+        visitor_id,
+        user_id,
+        product_id,
+        event_ts,
+    from {{ ref('fct_product_interactions') }}
+    where arrival_date <= cast(getvariable('as_of_date') as date)
+        and interaction = 'order'
+        and visitor_id is not null
+        and not is_bot
+
+),
+
+labelled as (
+
+    {{ persons_as_of('bought') }}
+
+),
+
+final as (
+
+    select distinct
+        person_id,
+        product_id,
+    from labelled
+
+)
+
+select * from final

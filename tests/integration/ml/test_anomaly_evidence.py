@@ -1,0 +1,103 @@
+"""An anomaly can be explained: its evidence is in the warehouse, and its parts add up to its score."""
+
+import re
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from dagster_project import model_inputs, training
+from dagster_project.ingest.config import load_settings
+from dagster_project.model_inputs import ModelInputs
+from dagster_project.state import StatePaths
+from ml.anomaly_logins import FEATURES
+from tests.laws.model_shop import D, load, the_shop_up_to_d, what_arrives_later
+from tests.laws.stories import day
+from tests.laws.warehouse import Warehouse
+
+# The day on which log-ins from elsewhere arrive, late.
+LATE = day(21)
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[Warehouse]:
+    warehouse = Warehouse()
+    load(warehouse, the_shop_up_to_d(), [day(number) for number in range(1, 21)])
+    for arrived, rows in what_arrives_later():
+        load(warehouse, rows, [arrived])
+    yield warehouse
+    warehouse.con.close()
+
+
+@pytest.fixture(scope="module")
+def scores(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The rows of D and of the day after, as written."""
+    home = tmp_path_factory.mktemp("state")
+    (home / "footfall.yml").write_text("sources: {}\n")
+    paths = StatePaths(Path(home))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_inputs, "opened", lambda _: nullcontext(ModelInputs(warehouse.con, 0)))
+        training.score_anomalies(paths, load_settings(paths.settings_file), [D, LATE])
+    return [
+        row
+        for one in (D, LATE)
+        for row in pq.read_table(
+            training.output_folder(paths, "anomaly_scores", one) / "part.parquet"
+        ).to_pylist()
+    ]
+
+
+def test_evidence_had_arrived_by_the_partition_and_is_of_the_person(warehouse, scores):
+    logins = [row for row in scores if row["entity_type"] == "login"]
+    # 24 persons log in on D; on the day after arrive 24 late log-ins and 5 failed ones.
+    assert len(logins) == 24 + 29
+    for row in logins:
+        found = warehouse.con.execute(
+            "select event_key, arrival_date, md5('user' || chr(31) || user_id), event_ts"
+            " from core.fct_events where list_contains(?::varchar[], event_key)",
+            [row["evidence_event_keys"]],
+        ).fetchall()
+        events = {key: rest for key, *rest in found}
+        assert events.keys() == set(row["evidence_event_keys"])
+        scored, *usual = row["evidence_event_keys"]
+        assert scored == row["event_key"]
+        assert events[scored][0] == row["partition_date"]
+        for key in row["evidence_event_keys"]:
+            arrived, person, happened = events[key]
+            assert arrived <= row["partition_date"]
+            assert person == row["entity_id"]
+            assert key in usual or happened.date() == row["date"]
+
+
+def test_the_parts_of_a_log_ins_explanation_add_up_to_its_score(scores):
+    for row in (row for row in scores if row["entity_type"] == "login"):
+        said = row["explanation"].split(" nats = ")
+        parts = dict(re.findall(r"(\w+) (\d+\.\d{3})", said[1]))
+        assert set(parts) == set(FEATURES)
+        assert sum(map(float, parts.values())) == pytest.approx(row["score"], abs=1e-9)
+        assert said[0].endswith(f"Surprise {row['score']:.3f}")
+
+
+def test_log_ins_from_elsewhere_score_above_the_usual_ones_and_say_why(scores):
+    logins = [row for row in scores if row["entity_type"] == "login"]
+    usual = [row for row in logins if row["partition_date"] == D]
+    elsewhere = [row for row in logins if " country BR is new" in row["explanation"]]
+    assert len(elsewhere) == 24
+    assert all("last usual login: DE" in row["explanation"] for row in elsewhere)
+    assert min(row["score"] for row in elsewhere) > max(row["score"] for row in usual)
+
+
+def test_a_days_kpi_says_what_was_counted_and_its_score(warehouse, scores):
+    kpis = [row for row in scores if row["entity_type"] == "kpi" and row["partition_date"] == D]
+    # Page views, product views and visitors have values that are not 0.
+    assert {"page_views", "product_views", "visitors"} <= {row["entity_id"] for row in kpis}
+    counted = {"page_views": 48, "product_views": 96, "visitors": 48}
+    for row in kpis:
+        assert row["date"] == D
+        assert row["explanation"].endswith(f"Distance {row['score']:.3f} usual deviations")
+        if row["entity_id"] in counted:
+            was = f"{row['entity_id']} was {counted[row['entity_id']]} on {D}"
+            assert row["explanation"].startswith(was)

@@ -1,0 +1,85 @@
+"""A shop of twenty days to train models on, and what arrives about it later.
+
+Belongs here: the rows, and loading them into a warehouse. Not here: what a model must make of them.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from tests.laws.stories import day, event, view
+from tests.laws.warehouse import Row, Warehouse
+
+D = day(20)
+PERSONS, PRODUCTS = 48, 24
+
+
+def arriving(arrived: date, rows: list[Row]) -> list[Row]:
+    """Rows of one file that was handed over on a day."""
+    source_file = f"web/{arrived}/a.jsonl"
+    return [
+        dict(row, arrival_date=arrived, source_file=source_file, source_line=number)
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def the_shop_up_to_d() -> list[Row]:
+    """Twenty days of 48 persons with two tastes; every second person logs in every day."""
+    chance = random.Random(4)
+    rows: list[Row] = []
+    for number in range(1, 21):
+        today: list[Row] = []
+        for person in range(PERSONS):
+            who, name = f"v{person}", f"{number}-{person}"
+            taste = [p for p in range(PRODUCTS) if p % 2 == person % 2]
+            today.append(view(f"w{name}", f"{number:02} 08:00", who, page_path="/"))
+            for look, product in enumerate(chance.sample(taste, 2)):
+                when = f"{number:02} 08:{10 + look}"
+                seen = event(
+                    f"s{name}-{look}", "product_viewed", when, who, product_id=f"p{product}"
+                )
+                today.append(seen)
+            if person % 2 == 0:
+                login = event(
+                    f"l{name}", "login_succeeded", f"{number:02} 08:30", who, user_id=f"u{person}",
+                    country="DE", device_id=f"d{person}", ip_truncated="10.0.0.0",
+                )  # fmt: skip
+                today.append(login)
+        rows += arriving(day(number), today)
+    return rows
+
+
+def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
+    """Three days, each with something dated before D that a model which peeks would see."""
+    logins = [
+        event(
+            f"late{person}", "login_succeeded", "19 03:00", f"v{person}", user_id=f"u{person}",
+            country="BR", device_id="elsewhere", ip_truncated="99.0.0.0",
+        )
+        for person in range(0, PERSONS, 2)
+    ]  # fmt: skip
+    failed = [event(f"f{n}", "login_failed", f"20 08:2{n}", "v0", user_id="u0") for n in range(5)]
+    newcomer = view("n", "19 12:00", "newcomer")
+    yield day(21), arriving(day(21), [*logins, *failed, newcomer])
+    orders = [
+        event(
+            f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",
+            product_id=f"p{(person + 1) % PRODUCTS}", price=Decimal(5),
+        )
+        for person in range(PERSONS)
+    ]  # fmt: skip
+    copies = [view(f"w20-{person}", "20 08:00", "another") for person in range(PERSONS)]
+    yield day(22), arriving(day(22), orders + copies)
+    # Odd persons never logged in: two visitors at a time turn out to be one person.
+    merges = [
+        event(f"m{person}", "login_succeeded", "10 07:00", f"v{person}", user_id=f"pair{person // 4}")
+        for person in range(1, PERSONS, 2)
+    ]  # fmt: skip
+    yield day(23), arriving(day(23), merges)
+
+
+def load(warehouse: Warehouse, rows: list[Row], days: list[date]) -> None:
+    warehouse.add_rows(rows)
+    warehouse.set_days(dict.fromkeys(days, True))
+    warehouse.run(days)
