@@ -48,8 +48,13 @@ EVENTS_SCHEMA = pa.schema([(name, _ARROW[_TYPES.get(name, "VARCHAR")]) for name 
 class Warehouse:
     """The warehouse of one history."""
 
-    def __init__(self, timezone: str = "UTC", currency: str = "EUR") -> None:
-        self.con = duckdb.connect(config={"threads": 1})
+    def __init__(
+        self,
+        timezone: str = "UTC",
+        currency: str = "EUR",
+        con: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        self.con = con or duckdb.connect(config={"threads": 1})
         self.models = compiled_models()
         self.is_undone = False
         events = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in LOG_COLUMNS)
