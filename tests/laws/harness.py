@@ -138,16 +138,19 @@ def start(warehouse: Warehouse, days: Sequence[date], kill: Kill | None) -> None
     if kill is None:
         warehouse.run(list(days))
         return
-    warehouse.con.executemany(
-        "insert into state.work_set values (?)", [(day,) for day in sorted(set(days))]
-    )
+    warehouse.owe(days)
     for model in warehouse.models[: kill.model]:
         warehouse.run_model(model)
     if kill.statement:
-        warehouse.con.execute("begin")
-        for statement in statements(warehouse.models[kill.model])[: kill.statement]:
-            warehouse.con.execute(statement)
-        warehouse.con.execute("rollback")
+        break_off(warehouse, kill)
+
+
+def break_off(warehouse: Warehouse, kill: Kill) -> None:
+    """Die in a model after so many statements: what it had done is rolled back."""
+    warehouse.con.execute("begin")
+    for statement in statements(warehouse.models[kill.model])[: kill.statement]:
+        warehouse.con.execute(statement)
+    warehouse.con.execute("rollback")
 
 
 def kill_of(history: History, number: int, models: Sequence[Model]) -> Kill | None:

@@ -3,6 +3,7 @@
 Belongs here: what `dbt build` needs to find. Not here: seals and vaults, which have their own tests.
 """
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
-from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
+from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
 from tests.laws.warehouse import EVENTS_SCHEMA
 
 Row = dict[str, Any]
@@ -47,39 +48,31 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
     write_empty_outputs(paths)
 
 
-def write_log(paths: StatePaths, rows: list[Row], days: dict[date, bool]) -> None:
-    """The log as it is when a run starts: a part a day, and which days are closed."""
-    parts, files = [], []
-    for day in days:
-        mine = [row for row in rows if row["arrival_date"] == day]
-        if not mine:
-            continue
-        folder = paths.log_day(day)
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(mine, schema=EVENTS_SCHEMA), folder / "part.parquet")
-        place = str((folder / "part.parquet").relative_to(paths.home))
-        parts.append({"arrival_date": day, "path": place, "rows": len(mine), "sequence": 1})
-        for source in sorted({row["source"] for row in mine}):
-            count = sum(row["source"] == source for row in mine)
-            files.append({"arrival_date": day, "source": source, "source_file": source,
-                          "read": count, "logged": count, "quarantined": 0, "withheld": 0})  # fmt: skip
-    text, number = pa.string(), pa.int64()
+def write_log(paths: StatePaths, history: History, number: int) -> None:
+    """The log as run `number` finds it: a part a seal, by the order in which the runs before found them."""
+    parts, files, last = [], [], dict[date, int]()
+    for earlier in range(number + 1):
+        for day, rows in history.new_seals(earlier):
+            sequence = len(parts) + 1
+            part = paths.log_day(day) / f"{sequence:06}.parquet"
+            part.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_pylist(list(rows), schema=EVENTS_SCHEMA), part)
+            last[day] = sequence
+            parts.append({"arrival_date": day, "path": str(part.relative_to(paths.home)),
+                          "rows": len(rows), "sequence": sequence})  # fmt: skip
+            for file, count in Counter((r["source"], r["source_file"]) for r in rows).items():
+                files.append({"arrival_date": day, "source": file[0], "source_file": file[1],
+                              "read": count, "logged": count, "quarantined": 0, "withheld": 0})  # fmt: skip
+    closed = history.closed_at(number)
+    days = [{"arrival_date": d, "is_closed": d in closed, "sequence": s} for d, s in last.items()]
+    text, integer, flag, a_date = pa.string(), pa.int64(), pa.bool_(), pa.date32()
     _write(paths, "log_parts", parts, pa.schema(
-        [("arrival_date", pa.date32()), ("path", text), ("rows", number), ("sequence", number)]
+        [("arrival_date", a_date), ("path", text), ("rows", integer), ("sequence", integer)]
     ))  # fmt: skip
     _write(paths, "log_files", files, pa.schema(
-        [("arrival_date", pa.date32()), ("source", text), ("source_file", text)]
-        + [(name, number) for name in ("read", "logged", "quarantined", "withheld")]
+        [("arrival_date", a_date), ("source", text), ("source_file", text)]
+        + [(name, integer) for name in ("read", "logged", "quarantined", "withheld")]
     ))  # fmt: skip
-    _write(paths, "log_days", [{"arrival_date": d, "is_closed": c, "sequence": 1} for d, c in days.items()],
-           pa.schema([("arrival_date", pa.date32()), ("is_closed", pa.bool_()), ("sequence", pa.int64())]))  # fmt: skip
-
-
-def referrer_host_rows() -> list[tuple[str, str]]:
-    """Rows of the seed that the histories' oracle knows."""
-    return list(REFERRER_HOSTS.items())
-
-
-def state_folder(home: Path) -> StatePaths:
-    """An empty state folder."""
-    return StatePaths(home)
+    _write(paths, "log_days", days, pa.schema(
+        [("arrival_date", a_date), ("is_closed", flag), ("sequence", integer)]
+    ))  # fmt: skip

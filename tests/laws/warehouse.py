@@ -1,10 +1,13 @@
-"""A warehouse in memory that follows a history's plan, run by run, model by model.
+"""A warehouse in memory that is run model by model.
 
-Belongs here: loading the inputs of a run, killing it between two models, reading the tables back,
-and telling the first difference to the oracle. Not here: what the tables should hold.
+Belongs here: loading the inputs of a run, running it or one model of it, taking back what was run,
+reading the tables, and telling the first difference to the oracle. Not here: what the tables should
+hold, nor which run of a history comes when (`harness`).
 """
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from tests.laws.compiled import Model, compiled_models, statements
-from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
+from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
 
 Row = dict[str, Any]
@@ -45,9 +48,15 @@ EVENTS_SCHEMA = pa.schema([(name, _ARROW[_TYPES.get(name, "VARCHAR")]) for name 
 class Warehouse:
     """The warehouse of one history."""
 
-    def __init__(self, timezone: str = "UTC", currency: str = "EUR") -> None:
-        self.con = duckdb.connect(config={"threads": 1})
+    def __init__(
+        self,
+        timezone: str = "UTC",
+        currency: str = "EUR",
+        con: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        self.con = con or duckdb.connect(config={"threads": 1})
         self.models = compiled_models()
+        self.is_undone = False
         events = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in LOG_COLUMNS)
         self.con.execute(f"""
             create schema state; create schema inputs; create schema seeds;
@@ -106,34 +115,54 @@ class Warehouse:
         if closed:
             self._insert("log_days", list(closed.items()))
 
-    def run(self, days: list[date], kill_after: float | None = None) -> None:
-        """Materialise arrival dates, or a share of the models of it."""
+    def owe(self, days: Sequence[date]) -> None:
+        """Write down which arrival dates a run works in, beside those that are owed already."""
         if days:
             self.con.executemany(
                 "insert into state.work_set values (?)", [(day,) for day in sorted(set(days))]
             )
-        kill_at = None if kill_after is None else int(kill_after * len(self.models))
-        for number, model in enumerate(self.models):
-            if number == kill_at:
-                return
+
+    def run(self, days: Sequence[date]) -> None:
+        """Materialise arrival dates; without any and with nothing owed, all."""
+        self.owe(days)
+        for model in self.models:
             self.run_model(model)
         self.strike_off()
 
     def run_model(self, model: Model) -> None:
         """One model, one transaction."""
-        self.con.execute("begin")
-        for statement in statements(model):
-            self.con.execute(statement)
-        self.con.execute("commit")
+        with self.transaction():
+            for statement in statements(model):
+                self.con.execute(statement)
 
     def strike_off(self) -> None:
         """The run is done: its dates and its outboxes are no longer owed."""
+        with self.transaction():
+            self.con.execute("delete from state.work_set")
+            for model in self.models:
+                if model.materialized == "accumulate":
+                    self.con.execute(f"delete from {model.relation}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction, unless one is open that is to be undone as a whole."""
+        if self.is_undone:
+            yield
+            return
         self.con.execute("begin")
-        self.con.execute("delete from state.work_set")
-        for model in self.models:
-            if model.materialized == "accumulate":
-                self.con.execute(f"delete from {model.relation}")
+        yield
         self.con.execute("commit")
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Do things and take them back: one transaction around all that models do."""
+        self.con.execute("begin")
+        self.is_undone = True
+        try:
+            yield
+        finally:
+            self.is_undone = False
+            self.con.execute("rollback")
 
     def rows(self, table: str) -> list[Row]:
         """A table's rows as dicts."""
@@ -141,16 +170,6 @@ class Warehouse:
         found = self.con.execute(f"select * from {relation}")
         names = [column[0] for column in found.description]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
-
-
-def follow(history: History, number: int, warehouse: Warehouse) -> None:
-    """Do run `number` of a history's plan."""
-    run = history.plan[number]
-    for _, rows in history.new_seals(number):
-        warehouse.add_rows(list(rows))
-    closed = history.closed_at(number)
-    warehouse.set_days({day: day in closed for day in run.visible})
-    warehouse.run(list(run.days), run.kill_after)
 
 
 def _plain(value: Any) -> Any:
