@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dagster_project import dead_runs
 from dagster_project.ingest.config import Settings, load_settings
 from dagster_project.ingest.lock import state_lock
 from dagster_project.state import StatePaths
@@ -39,6 +40,16 @@ class FootfallState(dg.ConfigurableResource[None]):
     def clock(self) -> datetime:
         """The time by which days are closed, UTC."""
         return datetime.fromisoformat(self.now) if self.now else datetime.now(UTC)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["FootfallState"]:
+        """Before the first step of a run: free what dead runs hold, else it would wait for them."""
+        if context.run is None or context.instance is None:
+            yield self
+            return
+        with dead_runs.sign_of_life(self.paths, context.run.run_id):
+            dead_runs.clear_up(context.instance, self.paths, context.run.run_id)
+            yield self
 
     @contextmanager
     def writing(self, run_id: str) -> Iterator[StatePaths]:

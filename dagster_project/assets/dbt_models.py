@@ -1,16 +1,17 @@
 """The dbt models as assets: dbt runs them in this process, Dagster shows them one by one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from dagster_project import dbt_build, warehouse
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 from dagster_project.state import StatePaths
 
+LAYER_TAG = "footfall/layer"
 _GROUPS = {"marts": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
 _OWNERS = {
     "core": "team:data-engineering", "marts": "team:analytics-engineering", "ml": "team:data-science",
@@ -36,15 +37,33 @@ class Translator(DagsterDbtTranslator):
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         return _GROUPS.get(dbt_resource_props["schema"], "core")
 
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        """The layer, by which the lineage can be narrowed down: most of `core` is working tables."""
+        layer = {LAYER_TAG: dbt_resource_props["schema"]}
+        return {**super().get_tags(dbt_resource_props), **layer}
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(
+            description=_what_a_test_demands(manifest["nodes"][unique_id])
+        )
+
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
         return [_OWNERS[self.get_group_name(dbt_resource_props) or "core"]]
 
 
 def dbt_model_assets(
-    paths: StatePaths, partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
+    manifest: Mapping[str, Any],
+    partitions: dg.DailyPartitionsDefinition,
+    retry: dg.RetryPolicy,
 ) -> dg.AssetsDefinition:
     """Every model, seed and data test of the project."""
-    manifest = dbt_build.read_manifest(paths)
     translator = Translator()
 
     @dbt_assets(
@@ -63,8 +82,8 @@ def dbt_model_assets(
             owed = warehouse.begin_work(held, covered_days(context))
             context.log.info(f"building {len(nodes)} nodes for {len(owed)} arrival dates")
             results = dbt_build.build(held, [node["name"] for node in nodes.values()])
-            counts = warehouse.row_counts(held, [_relation(node) for node in nodes.values()])
-        yield from _events(context, translator, manifest, nodes, results, counts)
+            counts = _row_counts(held, nodes, results)
+        yield from _events(context, translator, nodes, results, counts)
 
     return dbt_models
 
@@ -98,10 +117,38 @@ def _selected_nodes(
     }
 
 
+def _row_counts(
+    paths: StatePaths,
+    nodes: Mapping[str, Mapping[str, Any]],
+    results: Sequence[dbt_build.NodeResult],
+) -> dict[str, int]:
+    """Rows of each table that was made, counted: DuckDB's own estimate still holds deleted rows.
+
+    Views are left out: those of `ml_inputs` have rows only once a model names the day.
+    """
+    made = [
+        _relation(nodes[result.unique_id])
+        for result in results
+        if result.is_good
+        and nodes[result.unique_id]["resource_type"] == "model"
+        and nodes[result.unique_id]["config"]["materialized"] != "view"
+    ]
+    if not made:
+        return {}
+    counts = " union all ".join(f"select '{name}', count(*) from {name}" for name in made)
+    return {name: int(rows) for name, rows in warehouse.query(paths, counts)}
+
+
+def _what_a_test_demands(node: Mapping[str, Any]) -> str:
+    """A test's description, or the comment that it opens with."""
+    lines = [line.strip() for line in node["raw_code"].splitlines()]
+    comment = " ".join(line.removeprefix("--").strip() for line in lines if line.startswith("--"))
+    return str(node.get("description") or comment or node["name"].replace("_", " "))
+
+
 def _events(
     context: dg.AssetExecutionContext,
     translator: Translator,
-    manifest: Mapping[str, Any],
     nodes: Mapping[str, Mapping[str, Any]],
     results: list[dbt_build.NodeResult],
     counts: Mapping[str, int],
@@ -113,14 +160,7 @@ def _events(
             continue
         node = nodes[result.unique_id]
         if node["resource_type"] == "test":
-            key = checks[node["name"]]
-            yield dg.AssetCheckResult(
-                passed=result.status in {"pass", "warn"},
-                asset_key=key.asset_key,
-                check_name=key.name,
-                severity=dg.AssetCheckSeverity.ERROR,
-                metadata={"failing_rows": result.failures or 0, "seconds": result.seconds},
-            )
+            yield _check_result(checks[node["name"]], node, result)
         elif result.is_good and node["resource_type"] == "model":
             metadata: dict[str, Any] = {"dagster/duration_s": result.seconds}
             if (rows := counts.get(_relation(node))) is not None:
@@ -128,8 +168,38 @@ def _events(
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
     if broken:
         first = broken[0]
+        said = first.message.splitlines()[0] if first.message else first.status
         raise dg.Failure(
-            f"dbt: {nodes[first.unique_id]['name']} failed: {first.message.splitlines()[0] if first.message else first.status}"
-            f" ({len(broken)} nodes failed; the dates stay in the work set and are built again by the next run)",
+            f"dbt: {nodes[first.unique_id]['name']} failed: {said} ({len(broken)} nodes failed; the "
+            "dates stay in the work set and are built again by the next run)",
             allow_retries=False,
         )
+
+
+def _check_result(
+    key: dg.AssetCheckKey, node: Mapping[str, Any], result: dbt_build.NodeResult
+) -> dg.AssetCheckResult:
+    """A test's verdict; where it failed, why and what to do."""
+    metadata: dict[str, Any] = {"failing_rows": result.failures or 0, "seconds": result.seconds}
+    description = None
+    if result.status not in {"pass", "success"}:
+        description = (
+            f"{result.message.splitlines()[0] if result.message else result.status}. Demanded: "
+            f"{_what_a_test_demands(node)}"
+        )
+        metadata["what_to_do"] = dg.MarkdownMetadataValue(
+            "Nothing was published, and the dates stay owed. The rows that break it are what "
+            f"`warehouse/dbt/compiled/footfall/{node['original_file_path']}` selects from "
+            "`warehouse/footfall.duckdb`. Mend the cause and materialise the partition again; a run without "
+            "`warehouse/footfall.duckdb` builds everything anew from the log."
+        )
+    return dg.AssetCheckResult(
+        passed=result.status in {"pass", "success"},
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=dg.AssetCheckSeverity.WARN
+        if result.status == "warn"
+        else dg.AssetCheckSeverity.ERROR,
+        description=description,
+        metadata=metadata,
+    )

@@ -1,11 +1,13 @@
 """The asset `event_log`: a day's files become sealed parts."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
 from dagster_project import loading
 from dagster_project.checks import EVENT_LOG_CHECKS, log_check_results, log_metadata, refusal_text
+from dagster_project.loading import DayLoad
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 
@@ -41,8 +43,17 @@ def event_log_asset(
         if report.refused:
             yield from log_check_results(report)
             raise dg.Failure(refusal_text(report), allow_retries=False)
-        yield dg.MaterializeResult(
-            metadata=log_metadata(report), check_results=list(log_check_results(report))
-        )
+        for day in report.days:
+            context.add_asset_metadata(_day_metadata(day), partition_key=day.day.isoformat())
+        of_run = {key: value for key, value in log_metadata(report).items() if key not in _OF_A_DAY}
+        yield dg.MaterializeResult(metadata=of_run, check_results=list(log_check_results(report)))
 
     return event_log
+
+
+_OF_A_DAY = ("dagster/row_count", "read", "quarantined")
+
+
+def _day_metadata(day: DayLoad) -> dict[str, Any]:
+    """What a run did for one partition; a range has as many of these as days."""
+    return dict(zip(_OF_A_DAY, (day.logged, day.read, day.quarantined), strict=True))

@@ -42,10 +42,16 @@ def published_marts_asset(
             warehouse.strike_off(paths, outboxes(manifest))
         return dg.MaterializeResult(
             metadata={
+                "dagster/row_count": sum(version.tables.values()),
                 "version": version.number,
-                "tables": len(version.tables),
+                "tables": dg.MarkdownMetadataValue(_table_list(version.tables)),
                 "bytes": version.bytes,
             }
         )
 
     return published_marts
+
+
+def _table_list(rows: Mapping[str, int]) -> str:
+    lines = [f"| {table} | {count} |" for table, count in sorted(rows.items())]
+    return "\n".join(["| table | rows |", "|---|---|", *lines])
