@@ -25,7 +25,7 @@ from expectations.data_docs import write_data_docs
 from expectations.validate import Report, validate
 
 # Great Expectations costs a quarter of a second a suite, so small days are looked at together.
-_DAYS_A_CHECK = 31
+_DAYS_TOGETHER = 31
 _ROWS_A_CHECK = 1_000_000
 _REASONS_SHOWN = 3
 
@@ -136,23 +136,39 @@ def _seal_days(
 ) -> None:
     """Stage days, check them in groups and seal them, up to the first that is refused."""
     registry = registry_of(settings)
-    landed = scan_landing(paths, settings)
-    report.changed_files = changed_files(paths, landed, seals.load_chain(paths))
+    report.changed_files = changed_files(
+        paths, scan_landing(paths, settings), seals.load_chain(paths)
+    )
     with Vault.open_or_create(paths) as vault:
-        group: list[batch.StagedBatch] = []
-        for day in days:
-            staged = event_log.stage_day(paths, settings, registry, vault, day, landed)
-            group.append(staged)
-            # What came late for closed days is in this batch now, and in no other.
-            taken = {file.path for file in (*staged.files, *staged.refused)}
-            landed = [file for file in landed if file.path not in taken]
-            if len(group) < _DAYS_A_CHECK and sum(one.logged for one in group) < _ROWS_A_CHECK:
-                continue
-            if not _check_and_seal(paths, settings, registry, vault, group, now, report):
+        for first in range(0, len(days), _DAYS_TOGETHER):
+            together = days[first : first + _DAYS_TOGETHER]
+            staged = event_log.stage_days(paths, settings, registry, vault, together)
+            if not _check_and_seal_all(paths, settings, registry, vault, staged, now, report):
                 break
-            group = []
-        else:
-            _check_and_seal(paths, settings, registry, vault, group, now, report)
+
+
+def _check_and_seal_all(
+    paths: StatePaths,
+    settings: Settings,
+    registry: Registry,
+    vault: Vault,
+    staged: Sequence[batch.StagedBatch],
+    now: datetime,
+    report: LoadReport,
+) -> bool:
+    """Check and seal batches in groups of bounded size; whether all of them are sealed."""
+    group: list[batch.StagedBatch] = []
+    for position, one in enumerate(staged):
+        group.append(one)
+        is_last = position + 1 == len(staged)
+        if not is_last and sum(each.logged for each in group) < _ROWS_A_CHECK:
+            continue
+        if not _check_and_seal(paths, settings, registry, vault, group, now, report):
+            for later in staged[position + 1 :]:
+                batch.discard(paths, later.day)
+            return False
+        group = []
+    return True
 
 
 def _refuse_all(

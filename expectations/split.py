@@ -33,7 +33,6 @@ def split_sql(
     registry: Registry,
     relation: str,
     *,
-    arrival_date: date,
     earliest_event_date: date,
     max_future_hours: int,
 ) -> str:
@@ -41,8 +40,8 @@ def split_sql(
 
     Args:
         registry: the contract.
-        relation: a DuckDB table, view or parenthesised query with CANDIDATE_COLUMNS.
-        arrival_date: the UTC day on which the rows arrived.
+        relation: a DuckDB table, view or parenthesised query with CANDIDATE_COLUMNS and
+            `arrival_date`, the UTC day on which each row arrived.
         earliest_event_date: an event before this UTC day is refused.
         max_future_hours: an event more than this after the end of the arrival date is refused.
 
@@ -52,7 +51,7 @@ def split_sql(
         a refused row that has no value of its type is null.
 
     """
-    rules = list(_rules(registry, earliest_event_date, max_future_hours, arrival_date))
+    rules = list(_rules(registry, earliest_event_date, max_future_hours))
     any_broken = "\n            or ".join(f"({rule.broken})" for rule in rules)
     all_reasons = ",\n            ".join(
         f"case when {rule.broken} then {rule.reason} end" for rule in rules
@@ -95,16 +94,15 @@ judged as (
     from extracted
 )
 select
-    {_select_list(registry, amounts, arrival_date)}
+    {_select_list(registry, amounts)}
 from judged
 """
 
 
-def _select_list(registry: Registry, amounts: list[str], arrival_date: date) -> str:
+def _select_list(registry: Registry, amounts: list[str]) -> str:
     made = {
         "event_ts": "event_ts_parsed",
         "sent_ts": "sent_ts_parsed",
-        "arrival_date": f"date '{arrival_date.isoformat()}'",
         "currency": "upper(currency)",
         "is_bot": "_is_bot",
         "properties": "coalesce(properties, '{}')",
@@ -117,24 +115,20 @@ def _select_list(registry: Registry, amounts: list[str], arrival_date: date) -> 
     )
 
 
-def _rules(
-    registry: Registry, earliest: date, max_future_hours: int, arrival_date: date
-) -> Iterator[Rule]:
+def _rules(registry: Registry, earliest: date, max_future_hours: int) -> Iterator[Rule]:
     for field in registry.fields.values():
-        yield from _field_rules(field, earliest, max_future_hours, arrival_date)
+        yield from _field_rules(field, earliest, max_future_hours)
     yield from _requirements(registry)
     yield from _signs(registry)
     yield from _property_rules(registry)
     yield from _line_rules(registry)
 
 
-def _field_rules(
-    field: FieldRule, earliest: date, max_future_hours: int, arrival_date: date
-) -> Iterator[Rule]:
+def _field_rules(field: FieldRule, earliest: date, max_future_hours: int) -> Iterator[Rule]:
     broken = [*_presence(field), *_text_limits(field), *_type_limits(field)]
     if field.bounded:
         parsed = f"{field.name}_parsed"
-        last = f"timestamp '{arrival_date.isoformat()}' + interval {24 + max_future_hours} hour"
+        last = f"arrival_date + interval {24 + max_future_hours} hour"
         broken += [
             (f"{parsed} < timestamp '{earliest.isoformat()}'", f"is before {earliest.isoformat()}"),
             (

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import batch, pending, seals
+from dagster_project.ingest import batch, pending, seals, staging
 from dagster_project.ingest.batch import StagedBatch
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import (
@@ -50,27 +50,29 @@ def days(paths: StatePaths) -> dict[date, bool]:
     return found
 
 
-def stage_day(
-    paths: StatePaths,
-    settings: Settings,
-    registry: Registry,
-    vault: Vault,
-    day: date,
-    landed: Sequence[LandedFile],
-) -> StagedBatch:
-    """Stage what a day has to load; a closed day stages nothing and says so.
+def stage_days(
+    paths: StatePaths, settings: Settings, registry: Registry, vault: Vault, days: Sequence[date]
+) -> list[StagedBatch]:
+    """Stage what days have to load, each file in one of them; a closed day stages nothing.
 
     Args:
         paths: the state folder; the caller holds its lock.
         settings: the settings. registry: the contract. vault: open.
-        day: the arrival date.
-        landed: what the landing folder holds, without what this run has staged already.
+        days: arrival dates, in order; the first open one takes what came for closed days.
+
+    Returns:
+        A batch a day, in that order.
     """
     chain = seals.load_chain(paths)
-    if any(one.arrival_date == day and one.closes_day for one in chain):
-        return StagedBatch(day, is_closed=True)
-    files = pending.files_for(paths, day, landed, chain)
-    return batch.stage(paths, settings, registry, vault, day, files)
+    closed = {one.arrival_date for one in chain if one.closes_day}
+    waiting = pending.unsealed_files(paths, scan_landing(paths, settings), chain)
+    files: dict[date, list[LandedFile]] = {}
+    for day in days:
+        if day not in closed:
+            files[day] = [file for file in waiting if file.day == day or file.day in closed]
+            waiting = [file for file in waiting if file not in files[day]]
+    staged = {one.day: one for one in staging.stage(paths, settings, registry, vault, files)}
+    return [staged.get(day) or StagedBatch(day, is_closed=True) for day in days]
 
 
 def seal(

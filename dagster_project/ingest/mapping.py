@@ -4,7 +4,7 @@ Filling the table `candidates` belongs here. What a mapping makes of a row is `m
 reading the file is `readers.py`, and whether a value is right is the contract's business.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,51 +48,50 @@ def create_candidates(con: duckdb.DuckDBPyConnection) -> None:
 
 def load_candidates(
     con: duckdb.DuckDBPyConnection,
-    path: Path,
-    rel_name: str,
+    files: Mapping[str, Path],
     source_name: str,
     source: SourceSettings,
     limits: ReadLimits,
-) -> int:
-    """Append a file's rows to `candidates`: each row read is one row there.
+) -> dict[str, int | RefusedFileError]:
+    """Append the rows of a source's files to `candidates`: each row read is one row there.
+
+    One statement reads them all: planning it costs as much as the rows of a small file.
 
     Args:
         con: has the table; see `create_candidates`.
-        path: the file.
-        rel_name: its name below `landing/`.
+        files: where each file is, by its name below `landing/`.
         source_name: the source.
         source: its settings.
         limits: see `readers.read_file`.
 
     Returns:
-        The number of rows read.
-
-    Raises:
-        RefusedFileError: the file as a whole cannot be used; nothing of it is in `candidates`.
+        By name, the number of rows read, or why the file as a whole cannot be used; nothing of such
+        a file is in `candidates`.
     """
-    rows = 0
-    refused: RefusedFileError | None = None
+    found: dict[str, int | RefusedFileError] = {}
 
     def batches() -> Iterator[pa.RecordBatch]:
-        # The refusal is kept and raised below: inside DuckDB it would lose its kind, and end a
-        # transaction of the caller's.
-        nonlocal rows, refused
-        try:
-            for batch in read_file(path, rel_name, source_name, source, limits):
-                rows += batch.num_rows
-                yield batch
-        except RefusedFileError as error:
-            refused = error
+        # A refusal is kept: inside DuckDB it would lose its kind, and end a transaction of the
+        # caller's.
+        for name, path in files.items():
+            rows = 0
+            try:
+                for batch in read_file(path, name, source_name, source, limits):
+                    rows += batch.num_rows
+                    yield batch
+                found[name] = rows
+            except RefusedFileError as error:
+                found[name] = error
 
     reader = pa.RecordBatchReader.from_batches(RAW_SCHEMA, batches())
     with mapped_rows(con, reader, source_name, source) as select:
         con.execute(f"insert into candidates by name {select}")
-    if refused is not None:
-        con.execute(
-            "delete from candidates where source = ? and source_file = ?", [source_name, rel_name]
-        )
-        raise refused
-    return rows
+    for name, outcome in found.items():
+        if isinstance(outcome, RefusedFileError):
+            con.execute(
+                "delete from candidates where source = ? and source_file = ?", [source_name, name]
+            )
+    return found
 
 
 @contextmanager

@@ -22,7 +22,7 @@ _CANONICAL_KEYS = (*MAPPED_FIELDS, "properties")
 _MAY_NEST = ("consent",)
 # The entries of a row, null where it is no object or has a key twice.
 _MAP = (
-    "map_entries(case when __ff_kind = 'OBJECT' "
+    "map_entries(case when __ff_is_object "
     "then try(cast(__ff_json::json as map(varchar, json))) end)"
 )
 _SPACE = r"chr(32) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
@@ -79,10 +79,10 @@ with lines as (
 objects as (
     select
         *,
-        json_type(__ff_json) as __ff_kind,
+        starts_with(ltrim(__ff_json, {_SPACE}), '{{') as __ff_is_object,
         json_keys(__ff_json) as __ff_names,
         json_transform(__ff_json, {_structure(keys)}) as __ff_keys,
-        json_extract_string(__ff_json, {_paths(paths)}) as __ff_paths,
+        {_extracted(paths)} as __ff_paths,
     from lines
 ),
 named as (
@@ -174,7 +174,7 @@ def _read_error(
     whens = [
         "__ff_error is not null then __ff_error",
         "__ff_json is null then 'malformed_json'",
-        "__ff_kind <> 'OBJECT' then 'not_an_object'",
+        "not __ff_is_object then 'not_an_object'",
         "len(list_distinct(__ff_names)) < len(__ff_names) then 'duplicate_key'",
     ]
     if scalars:
@@ -252,6 +252,11 @@ def _paths(columns: tuple[str, ...] | list[str]) -> str:
         for column in columns
     ]
     return f"[{', '.join(map(quote_text, paths))}]::varchar[]"
+
+
+def _extracted(paths: list[str]) -> str:
+    # Nothing to extract would be a parse of each row all the same.
+    return f"json_extract_string(__ff_json, {_paths(paths)})" if paths else "null::varchar[]"
 
 
 def _structure(keys: list[str]) -> str:

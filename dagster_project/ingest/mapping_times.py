@@ -11,6 +11,7 @@ from dagster_project.ingest.mapping_sql import quote_text
 _PER_UNIT = {"s": ("* 1000000", 12), "ms": ("* 1000", 15), "us": ("", 18), "ns": ("/ 1000", 21)}
 _ZONE = r"(Z|z| ?UTC|[+-](0\d|1[0-8])(:?[0-5]\d)?)"
 _ISO = r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?" + _ZONE + "?)?"
+_PLAIN = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z"
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
 
 
@@ -60,7 +61,9 @@ def _iso_sql(text: str, timezone: str) -> str:
     offset = f"timezone('UTC', try_cast({full} as timestamptz))"
     naive = _naive_sql(f"try_cast({full} as timestamp)", timezone)
     return (
-        f"case when not regexp_full_match({text}, '{_ISO}') then null "
+        # What most writers write, without the other tests: a third of their time.
+        f"case when regexp_full_match({text}, '{_PLAIN}') then try_cast({text} as timestamp) "
+        f"when not regexp_full_match({text}, '{_ISO}') then null "
         rf"when regexp_matches({text}, '(Z|z|UTC)$') then {utc} "
         rf"when regexp_matches({text}, ':\d{{2}}(\.\d+)?[+-][\d:]+$') then {offset} "
         f"else {naive} end"

@@ -1,11 +1,11 @@
-"""Which landed files wait to be loaded, under which arrival date, and which changed too late.
+"""Which landed files wait to be loaded, and which changed too late.
 
 Here: comparing what `landing` found with the seals. Not here: opening a file as a reader does
-(`readers`), and what becomes of its rows (`batch`).
+(`readers`), under which arrival date it is loaded (`event_log`), and what becomes of its rows
+(`staging`).
 """
 
 from collections.abc import Sequence
-from datetime import date
 
 from dagster_project.ingest import seals
 from dagster_project.ingest.durable import sha256_of
@@ -13,26 +13,14 @@ from dagster_project.ingest.landing import LandedFile
 from dagster_project.state import StatePaths
 
 
-def files_for(
-    paths: StatePaths, day: date, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
+def unsealed_files(
+    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
 ) -> list[LandedFile]:
-    """The files that a batch of `day` has to load: its own, and those that came for closed days.
+    """Landed files that no seal knows, and refused ones that were delivered anew.
 
     A sealed name is not loaded again, whatever it holds now; see `changed_files`. A file that was
     refused is tried again once its content is another.
     """
-    closed = {manifest.arrival_date for manifest in chain if manifest.closes_day}
-    return [
-        file
-        for file in unsealed_files(paths, landed, chain)
-        if file.day == day or file.day in closed
-    ]
-
-
-def unsealed_files(
-    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
-) -> list[LandedFile]:
-    """Landed files that no seal knows, and refused ones that were delivered anew."""
     sealed = {file.path for manifest in chain for file in manifest.files}
     refused = {(file.path, file.sha256) for manifest in chain for file in manifest.refused}
     tried = {path for path, _ in refused}

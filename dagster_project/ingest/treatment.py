@@ -9,7 +9,6 @@ business, and where the treated rows go is `batch`'s.
 import ipaddress
 import json
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Final, Protocol
 
 import duckdb
@@ -67,7 +66,6 @@ def treat(
     registry: Registry,
     vault: Vault,
     junk: Iterable[str],
-    arrival_date: date,
 ) -> str:
     """Make the table `treated` of the accepted rows, with exactly LOG_COLUMNS.
 
@@ -78,7 +76,6 @@ def treat(
         registry: the contract.
         vault: gives pseudonyms, which are on disk when this returns.
         junk: values that are no identifiers, in any case of letters.
-        arrival_date: the partition of the rows.
 
     Returns:
         The table's name.
@@ -101,7 +98,7 @@ def treat(
     _map_addresses(con)
     _make_event_ids(con, vault)
     treat_properties(con, "accepted", registry=registry, vault=vault, junk=junk_values)
-    con.execute(f"create or replace table {TREATED} as {_treated_sql(registry, arrival_date)}")
+    con.execute(f"create or replace table {TREATED} as {_treated_sql(registry)}")
     for table in ("accepted", "identifiers", "agents", "networks", "event_ids"):
         con.execute(f"drop table {table}")
     con.execute("drop table treated_properties")
@@ -270,7 +267,7 @@ def number_copies(
     )
 
 
-def _treated_sql(registry: Registry, arrival_date: date) -> str:
+def _treated_sql(registry: Registry) -> str:
     # From a query string, decoded where it can be: a wrong escape is left out.
     utm = {
         name: f"coalesce(a.{name}, nullif(trim(try(url_decode(replace("
@@ -281,7 +278,6 @@ def _treated_sql(registry: Registry, arrival_date: date) -> str:
     agent = {name: f"coalesce(a.{name}, agents.{name})" for name in _AGENT_COLUMNS}
     base = {
         "event_id": "coalesce(a.event_id, event_ids.event_id)",
-        "arrival_date": f"date '{arrival_date.isoformat()}'",
         "user_id": "users.pseudonym",
         "anonymous_id": "anonymous.pseudonym",
         "device_id": "devices.pseudonym",

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.assets.event_log import event_log_asset
-from dagster_project.ingest import batch, seals
+from dagster_project.ingest import seals, staging
 from dagster_project.partitions import daily_partitions
 from dagster_project.resources import FootfallState
 from dagster_project.state import StatePaths
@@ -97,7 +97,7 @@ def test_rows_that_the_split_should_have_refused_are_refused_by_the_suite(paths,
     def lenient_split(registry, relation, **bounds):
         return split_sql(registry, relation, **{**bounds, "earliest_event_date": date(1900, 1, 1)})
 
-    monkeypatch.setattr(batch, "split_sql", lenient_split)
+    monkeypatch.setattr(staging, "split_sql", lenient_split)
     events = [event(n, f"{DAY}T10:00:00Z") for n in range(3)]
     land(paths, f"shop/{DAY}/a.jsonl", json_lines([*events, event(4, "1970-01-01T00:00:00Z")]))
 

@@ -59,9 +59,7 @@ class Kill:
 def stored_models(models: Sequence[Model]) -> set[str]:
     """Models whose rows outlive a run and are compared: all but its scratch tables and outboxes."""
     return {
-        model.name
-        for model in models
-        if model.materialized in {"replace_touched", "made_whole"}
+        model.name for model in models if model.materialized in {"replace_touched", "made_whole"}
     }
 
 

@@ -71,14 +71,18 @@ def arriving(number: int) -> list[Row]:
         if LATE.get(place, 0) == number - happened
         for row in visited
     ]
-    again = [row for place, visited in visits_of(number - 1).items() if place < 20 for row in visited]
+    again = [
+        row for place, visited in visits_of(number - 1).items() if place < 20 for row in visited
+    ]
     start = datetime.combine(day_number(number), time())
     bot = [
         log_row(f"bot-{number}-{turn}", "page_viewed", start + turn * HALF_HOUR,
                 anonymous_id="bot", is_bot=True)
         for turn in range(48)
     ]  # fmt: skip
-    rows = [dict(row, arrival_date=day_number(number)) for row in (*rows, *again[:SENT_AGAIN], *bot)]
+    rows = [
+        dict(row, arrival_date=day_number(number)) for row in (*rows, *again[:SENT_AGAIN], *bot)
+    ]
     number_lines(rows, f"{day_number(number)}/a.jsonl")
     return rows
 

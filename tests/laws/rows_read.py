@@ -53,7 +53,9 @@ def scans(node: dict[str, Any]) -> Counter[str]:
     """Rows read by the table scans of a profile, by table."""
     found: Counter[str] = Counter()
     if node.get("operator_type") == "TABLE_SCAN":
-        found[node["extra_info"].get("Table", "?").split(".", 1)[-1]] += node["operator_rows_scanned"]
+        found[node["extra_info"].get("Table", "?").split(".", 1)[-1]] += node[
+            "operator_rows_scanned"
+        ]
     for child in node.get("children", []):
         found += scans(child)
     return found

@@ -41,8 +41,7 @@ def split() -> Iterator[Split]:
             )
             query = split_sql(
                 load_registry(extra_events),
-                "candidates",
-                arrival_date=ARRIVAL,
+                f"(select *, date '{ARRIVAL}' as arrival_date from candidates)",
                 earliest_event_date=date(2000, 1, 1),
                 max_future_hours=24,
             )

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from dagster_project.cli import main
-from dagster_project.ingest import batch, event_log, seals, verify
+from dagster_project.ingest import batch, event_log, seals, staging, verify
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.ingest.landing import scan_landing
@@ -129,8 +129,8 @@ def test_a_file_that_changes_after_the_scan_is_left_for_the_next_run(paths):
     landed = scan_landing(paths, settings)
     file.write_bytes(file.read_bytes() * 2)
     with Vault.open(paths) as vault:
-        staged = event_log.stage_day(
-            paths, settings, registry_of(settings), vault, date.fromisoformat(DAY), landed
+        (staged,) = staging.stage(
+            paths, settings, registry_of(settings), vault, {date.fromisoformat(DAY): landed}
         )
     assert (staged.files, staged.refused) == ((), ())
     assert "changed while it was read" in staged.unsettled[0]

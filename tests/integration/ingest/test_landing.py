@@ -183,7 +183,7 @@ def raws(folder: Path, source_name: str) -> list[str]:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             if why_ignored(file) is None:
                 load_candidates(
-                    con, file, str(file), source_name, SETTINGS.sources[source_name],
+                    con, {str(file): file}, source_name, SETTINGS.sources[source_name],
                     SETTINGS.settings,
                 )  # fmt: skip
         return sorted(row[0] for row in con.execute("select raw from candidates").fetchall())

@@ -1,6 +1,7 @@
 """Mapping: what a row becomes among the candidates, and why a row cannot."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ def candidates(
     file.write_bytes(data)
     with duckdb.connect() as con:
         create_candidates(con)
-        rows = load_candidates(con, file, "shop/d/a", "shop", source, limits or ReadLimits())
+        files = {"shop/d/a": file}
+        (outcome,) = load_candidates(con, files, "shop", source, limits or ReadLimits()).values()
+        if isinstance(outcome, RefusedFileError):
+            raise outcome
         found = con.execute("from candidates order by source_line").fetchall()
-        assert rows == len(found)
+        assert outcome == len(found)
     return [dict(zip(CANDIDATE_COLUMNS, row, strict=True)) for row in found]
 
 
@@ -262,13 +266,15 @@ def test_nothing_of_a_refused_file_stays(tmp_path):
     with duckdb.connect() as con:
         create_candidates(con)
         con.begin()
-        load_candidates(con, good, "good", "shop", CANONICAL, ReadLimits())
-        with pytest.raises(RefusedFileError, match=r"bad:60001: not UTF-8.*latin-1"):
-            load_candidates(con, bad, "bad", "shop", CANONICAL, ReadLimits())
+        files = {"before": good, "bad": bad, "after": good}
+        outcome = load_candidates(con, files, "shop", CANONICAL, ReadLimits())
         con.commit()
+        assert (outcome["before"], outcome["after"]) == (2, 2)
+        assert isinstance(outcome["bad"], RefusedFileError)
+        assert re.search(r"bad:60001: not UTF-8.*latin-1", str(outcome["bad"]))
         assert con.execute(
-            "select source_file, count(*) from candidates group by 1"
-        ).fetchall() == [("good", 2)]
+            "select source_file, count(*) from candidates group by 1 order by 1 desc"
+        ).fetchall() == [("before", 2), ("after", 2)]
 
 
 def test_a_row_becomes_the_same_whatever_rows_are_around_it(tmp_path):

@@ -44,6 +44,7 @@ def treated(vault: Vault, *rows: dict[str, Any], **sources: SourceSettings) -> l
             "source_file": "shop/2026-01-02/a.jsonl",
             "source_line": line,
             "properties": "{}",
+            "arrival_date": DAY,
             "contract_version": 1,
             "raw": f"row {line}",
             "reasons": [],
@@ -60,7 +61,6 @@ def treated(vault: Vault, *rows: dict[str, Any], **sources: SourceSettings) -> l
         registry=load_registry(),
         vault=vault,
         junk=JUNK,
-        arrival_date=DAY,
     )
     found = con.execute(f"select * from {table} order by source_file, source_line")
     names = [column[0] for column in found.description]
