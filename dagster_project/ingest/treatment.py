@@ -71,7 +71,7 @@ def treat(
 
     Args:
         con: where the split is, and `row_copies`; see `number_copies`.
-        split_relation: a table or view with SPLIT_COLUMNS; rows with reasons are left out.
+        split_relation: a table with SPLIT_COLUMNS; rows with reasons are left out.
         sources: the settings of every source in the split, by name.
         registry: the contract.
         vault: gives pseudonyms, which are on disk when this returns.
@@ -87,8 +87,8 @@ def treat(
     _register_sources(con, sources)
     con.execute(
         f"""
-        create or replace temp table accepted as
-        select row_number() over () as row_number, * exclude (reasons, read_error)
+        create or replace temp view accepted as
+        select rowid as row_number, * exclude (reasons, read_error)
         from {split_relation}
         where len(reasons) = 0
         """
@@ -99,7 +99,8 @@ def treat(
     _make_event_ids(con, vault)
     treat_properties(con, "accepted", registry=registry, vault=vault, junk=junk_values)
     con.execute(f"create or replace table {TREATED} as {_treated_sql(registry)}")
-    for table in ("accepted", "identifiers", "agents", "networks", "event_ids"):
+    con.execute("drop view accepted")
+    for table in ("identifiers", "agents", "networks", "event_ids"):
         con.execute(f"drop table {table}")
     con.execute("drop table treated_properties")
     return TREATED
@@ -270,9 +271,10 @@ def number_copies(
 def _treated_sql(registry: Registry) -> str:
     # From a query string, decoded where it can be: a wrong escape is left out.
     utm = {
-        name: f"coalesce(a.{name}, nullif(trim(try(url_decode(replace("
+        name: f"coalesce(a.{name}, case when contains(a.page_url, '{name}=') then "
+        "nullif(trim(try(url_decode(replace("
         f"regexp_extract(split_part(a.page_url, '#', 1), '[?&]{name}=([^&]*)', 1), "
-        "'+', ' ')))), ''))"
+        "'+', ' ')))), '') end)"
         for name in _UTM
     }
     agent = {name: f"coalesce(a.{name}, agents.{name})" for name in _AGENT_COLUMNS}
@@ -334,7 +336,9 @@ def _cut(text: str) -> str:
 
 def _bare_url(url: str) -> str:
     """Scheme, host and path, without the name and password that may stand before the host."""
-    return f"regexp_replace({_cut(url)}, '^((?:[A-Za-z][A-Za-z0-9+.\\-]*:)?//)[^/@]*@', '\\1')"
+    cut = _cut(url)
+    bare = f"regexp_replace({cut}, '^((?:[A-Za-z][A-Za-z0-9+.\\-]*:)?//)[^/@]*@', '\\1')"
+    return f"case when contains({url}, '@') then {bare} else {cut} end"
 
 
 def _path(url: str) -> str:
