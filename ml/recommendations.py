@@ -99,7 +99,8 @@ def recommend_partition(
     Args:
         interactions: INTERACTIONS_SCHEMA; rows before the window are left out, so handing over
             more history changes nothing.
-        bought: BOUGHT_SCHEMA, all pairs ever bought as of the partition.
+        bought: BOUGHT_SCHEMA, pairs bought before the window as of the partition; those of the
+            window are among the interactions.
         as_of: partition date.
         params: settings; None for the defaults.
         visitors: VISITORS_SCHEMA, persons who get a list even if they did nothing with a product.
@@ -117,6 +118,7 @@ def recommend_partition(
     pairs = bought.select(BOUGHT_SCHEMA.names).cast(BOUGHT_SCHEMA).drop_null()
     data_from = pc.min(window["event_date"]).as_py()
     data_to = pc.max(window["event_date"]).as_py()
+    ever_bought = pa.concat_tables([pairs, _bought(window)])
     others = VISITORS_SCHEMA.empty_table() if visitors is None else visitors
     others = others.select(VISITORS_SCHEMA.names).cast(VISITORS_SCHEMA).drop_null()
     data = fingerprint(window) + fingerprint(pairs) + fingerprint(others)
@@ -129,7 +131,7 @@ def recommend_partition(
     ranking = rank_by_popularity(
         window, as_of, params.weighting, params.recent_days, params.window_days
     )
-    excluded = _excluded(matrix, pairs, params)
+    excluded = _excluded(matrix, ever_bought, params)
     history = np.diff(matrix.weights.indptr)
     by_model = (history >= params.min_products) & (validation.gate.served == "model")
 
@@ -211,6 +213,12 @@ class _Rows:
     is_baseline: bool
 
 
+def _bought(window: pa.Table) -> pa.Table:
+    """Pairs of the orders among interactions."""
+    orders = window.filter(pc.equal(window["interaction"], "order"))
+    return orders.select(BOUGHT_SCHEMA.names)
+
+
 def _excluded(matrix: InteractionMatrix, pairs: pa.Table, params: RecommendationParams) -> Any:
     """Csr (n_persons, n_products), set where a product stays off the person's list."""
     bought = _cells(pairs, matrix.person_ids, matrix.product_ids)
@@ -274,11 +282,14 @@ def _popular_rows(
     column_of = {product: j for j, product in enumerate(matrix.product_ids)}
     columns = np.array([column_of[product] for product in ranking.product_ids], dtype=np.int64)
     kept: list[Any] = []
+    is_open = np.ones(len(matrix.product_ids), dtype=bool)
     for row in persons.tolist():
         left_out = excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]]
+        is_open[left_out] = False
         # No more than so many of the most popular can be left out.
         most = columns[: params.top_n + len(left_out)]
-        kept.append(np.flatnonzero(~np.isin(most, left_out))[: params.top_n])
+        kept.append(np.flatnonzero(is_open[most])[: params.top_n])
+        is_open[left_out] = True
     lengths = np.array([len(places) for places in kept], dtype=np.int64)
     places = np.concatenate([*kept, np.zeros(0, dtype=np.int64)])
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)

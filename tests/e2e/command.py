@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -38,12 +38,12 @@ def served(home: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str((home / "serving" / "footfall.duckdb").resolve()), read_only=True)
 
 
-def load_and_build(home: Path) -> None:
-    """Load every landed day, build all tables at once and publish, without training a model."""
+def load_and_build(home: Path, last: date = date.max) -> None:
+    """Load every landed day up to one, build all tables and publish, without training a model."""
     paths = StatePaths(home)
     settings = load_settings(paths.settings_file)
     now = datetime.now(UTC)
-    days = event_log.undone_days(paths, settings, now)
+    days = [day for day in event_log.undone_days(paths, settings, now) if day <= last]
     report = loading.load_days(paths, settings, days, now)
     assert not report.refused
     assert not report.integrity

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -82,3 +83,66 @@ def test_the_funnel_counts_the_persons_that_its_publisher_counts(home):
             "where reached >= step group by step order by step"
         ).fetchall()
     assert [persons for _, persons in found] == [3_611, 1_924, 1_356, 958, 653]
+
+
+@pytest.fixture(scope="module")
+def entries(clicks: pd.DataFrame) -> pd.DataFrame:
+    """An entry a person and date of a catalogue view: the date, and the times of the steps reached.
+
+    The log is shorter than the funnel's window, so of a date's attempts the first gets furthest: each
+    next step is the first one of its name at or after the step before.
+    """
+    names = ["catalog", "cart", "delivery_choice", "payment_choice", "payment_done"]
+    assert clicks["timestamp"].max() - clicks["timestamp"].min() < timedelta(days=365)
+    found = []
+    for _, mine in clicks.groupby("user_id"):
+        times = {name: mine.loc[mine["event"] == name, "timestamp"].to_numpy() for name in names}
+        starts = pd.Series(times["catalog"])
+        for day, entered in starts.groupby(starts.dt.date).min().items():
+            reached = [entered.to_datetime64()]
+            for name in names[1:]:
+                place = times[name].searchsorted(reached[-1])
+                if place == len(times[name]):
+                    break
+                reached.append(times[name][place])
+            found.append({"day": day, "reached": len(reached), "times": reached})
+    return pd.DataFrame(found)
+
+
+def test_every_step_of_the_funnel_equals_pandas_on_every_day(home, entries):
+    with served(home) as con:
+        rows = con.execute(
+            "select entry_date, step, entrants, conversions, rate_from_previous, rate_from_first, "
+            "median_seconds_from_previous from marts.funnel_steps "
+            "where funnel = 'purchase' and dimension = '(all)'"
+        ).fetchall()
+    by_step = {(day, step): rest for day, step, *rest in rows}
+    assert by_step.keys() == {(day, step) for day in set(entries["day"]) for step in range(1, 6)}
+    for day, of_day in entries.groupby("day"):
+        for step in range(1, 6):
+            entrants, conversions, from_previous, from_first, seconds = by_step[day, step]
+            came = int((of_day["reached"] >= max(step - 1, 1)).sum())
+            went_on = of_day[of_day["reached"] >= step]
+            assert (entrants, conversions) == (came, len(went_on)), (day, step)
+            expected = len(went_on) / came if came else None
+            assert from_previous == (None if expected is None else pytest.approx(expected))
+            assert from_first == pytest.approx(len(went_on) / len(of_day))
+            gaps = [(t[step - 1] - t[step - 2]) / np.timedelta64(1, "s") for t in went_on["times"]]
+            if step == 1 or not gaps:
+                assert seconds is None
+            else:
+                assert seconds == pytest.approx(float(np.median(gaps)), abs=1e-6), (day, step)
+
+
+def test_the_funnels_days_add_up_to_the_entries_of_all_persons(home, entries, clicks):
+    with served(home) as con:
+        sums = con.execute(
+            "select step, sum(entrants), sum(conversions) from marts.funnel_steps "
+            "where funnel = 'purchase' and dimension = '(all)' group by step order by step"
+        ).fetchall()
+    views = clicks[clicks["event"] == "catalog"]
+    person_days = len(set(zip(views["user_id"], views["timestamp"].dt.date, strict=True)))
+    assert sums[0] == (1, person_days, person_days)
+    for step, entrants, conversions in sums[1:]:
+        assert entrants == sums[step - 2][2]
+        assert conversions == (entries["reached"] >= step).sum()

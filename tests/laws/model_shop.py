@@ -5,7 +5,7 @@ Belongs here: the rows, and loading them into a warehouse. Not here: what a mode
 
 import random
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from tests.laws.stories import day, event, view
@@ -68,6 +68,12 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
             product_id=f"p{(person + 1) % PRODUCTS}", price=Decimal(5),
         )
         for person in range(PERSONS)
+    ]  # fmt: skip
+    # A year before the window, and known only now.
+    orders += [
+        dict(row, event_id=f"x{row['event_id']}", order_id=f"x{row['order_id']}",
+             event_ts=datetime(2025, 5, 18, 9))
+        for row in orders
     ]  # fmt: skip
     copies = [view(f"w20-{person}", "20 08:00", "another") for person in range(PERSONS)]
     yield day(22), arriving(day(22), orders + copies)

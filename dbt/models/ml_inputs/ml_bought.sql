@@ -1,5 +1,5 @@
--- What each person had ever bought, as it was known on the arrival date `as_of_date`. Not cut to the window: a
--- fridge that was bought a year ago is not recommended today.
+-- What each person had bought before the window, as it was known on the arrival date `as_of_date`: a fridge that was
+-- bought a year ago is not recommended today. What was bought since is in `ml_interactions`.
 with
 
 bought as (
@@ -11,6 +11,7 @@ bought as (
         event_ts,
     from {{ ref('fct_product_interactions') }}
     where arrival_date <= cast(getvariable('as_of_date') as date)
+        and event_date < cast(getvariable('window_from') as date)
         and interaction = 'order'
         and visitor_id is not null
         and not is_bot

@@ -55,7 +55,7 @@ def order(key: str, when: str, who: str, product: str) -> Row:
     )
 
 
-def test_interactions_are_cut_to_the_window_and_what_was_bought_is_not(read):
+def test_interactions_are_of_the_window_and_what_was_bought_is_of_the_time_before(read):
     rows = {
         day(1): [order("old", "01 10:00", "a", "p1")],
         day(10): [event("seen", "product_viewed", "10 10:00", "a", product_id="p2")],
@@ -68,14 +68,14 @@ def test_interactions_are_cut_to_the_window_and_what_was_bought_is_not(read):
 
 def test_a_person_is_who_was_known_then(read):
     rows = {
-        day(1): [event("seen", "product_viewed", "01 10:00", "a", product_id="p1"),
-                 order("o", "01 10:05", "a", "p2")],
+        day(1): [order("o", "01 10:05", "a", "p2")],
+        day(2): [event("seen", "product_viewed", "02 10:00", "a", product_id="p1")],
         day(3): [event("login", "login_succeeded", "03 10:00", "a", user_id="u")],
     }  # fmt: skip
-    assert {row["person_id"] for row in read(rows, "ml_interactions", day(2))} == {visitor("a")}
+    read(rows, "ml_interactions", day(3))
     for table in ("ml_interactions", "ml_bought", "ml_visitors"):
-        assert {row["person_id"] for row in read({}, table, day(2))} == {visitor("a")}, table
-        assert {row["person_id"] for row in read({}, table, day(3))} == {user("u")}, table
+        assert {row["person_id"] for row in read({}, table, day(2), 1)} == {visitor("a")}, table
+        assert {row["person_id"] for row in read({}, table, day(3), 2)} == {user("u")}, table
 
 
 def test_visitors_are_those_with_a_sessionable_event_in_the_window_and_no_bots(read):

@@ -120,14 +120,25 @@ def test_what_was_bought_may_come_again_only_where_it_is_not_excluded(
     run = recommend_partition(interactions, bought, AS_OF, params)
     rows = run.recommendations.to_pylist()
     mine = [row["product_id"] for row in rows if row["person_id"] == "p000"]
-    known: dict[str, set[str]] = {}
-    for row in interactions.to_pylist():
-        known.setdefault(row["person_id"], set()).add(row["product_id"])
+    known = {(row["person_id"], row["product_id"]) for row in interactions.to_pylist()}
+    orders = {(row["person_id"], row["product_id"]) for row in bought_of(interactions).to_pylist()}
     assert len(mine) == 10
-    # What p000 saw and bought fits best; another's seen products, not bought, stay off.
-    assert known["p000"] & set(mine)
-    assert not any(row["product_id"] in known[row["person_id"]] for row in rows
-                   if row["person_id"] != "p000")  # fmt: skip
+    # What p000 saw and bought fits best; another's products that were seen alone stay off.
+    assert any(("p000", product) in known for product in mine)
+    listed = {(row["person_id"], row["product_id"]) for row in rows if row["person_id"] != "p000"}
+    assert not listed & (known - orders)
+
+
+def test_orders_among_the_interactions_count_as_bought(interactions: pa.Table) -> None:
+    orders = bought_of(interactions).to_pylist()
+    none = BOUGHT_SCHEMA.empty_table()
+    params = RecommendationParams(exclude_bought=False)
+    rows = recommend_partition(interactions, none, AS_OF, params).recommendations.to_pylist()
+    listed = {(row["person_id"], row["product_id"]) for row in rows}
+    assert listed & {(row["person_id"], row["product_id"]) for row in orders}
+    strict = recommend_partition(interactions, none, AS_OF).recommendations.to_pylist()
+    listed = {(row["person_id"], row["product_id"]) for row in strict}
+    assert not listed & {(row["person_id"], row["product_id"]) for row in orders}
 
 
 def test_visitors_without_history_get_the_most_popular_products_that_they_have_not_bought(
