@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project import dbt_build
-from dagster_project.assets.dbt_models import dbt_model_assets
+from dagster_project.assets.dbt_models import dbt_model_assets, seed_specs
 from dagster_project.assets.event_log import event_log_asset
 from dagster_project.assets.models import model_assets
 from dagster_project.assets.serving import published_marts_asset
@@ -54,9 +54,9 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         published_marts_asset(manifest, marts, partitions, retry),
     ]
     assets = dg.map_asset_specs(lambda spec: _with_columns(spec, columns), assets)
-    job = daily_job(partitions)
+    job = daily_job()
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, *seed_specs(manifest)],
         jobs=[job],
         schedules=[daily_schedule(job, settings.settings.schedule_hour if settings else 3)],
         sensors=[late_files_sensor(job)],

@@ -11,12 +11,11 @@ from dagster_project.ingest import event_log
 from dagster_project.resources import FootfallState
 
 
-def daily_job(partitions: dg.DailyPartitionsDefinition) -> Any:
+def daily_job() -> Any:
     """Everything, for a partition or a range in one run; one process, since start-up costs most."""
     return dg.define_asset_job(
         "daily",
         selection=dg.AssetSelection.all(),
-        partitions_def=partitions,
         executor_def=dg.in_process_executor,
         description="Load, check, seal, build, train and publish the arrival dates of the run.",
     )

@@ -88,6 +88,24 @@ def dbt_model_assets(
     return dbt_models
 
 
+def seed_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
+    """The seeds, as what lies outside: they come with the project and are loaded with their readers."""
+    translator = Translator()
+    return [
+        dg.AssetSpec(
+            translator.get_asset_key(node),
+            description=node["description"]
+            or f"The seed dbt/{node['original_file_path']}, which comes with the project.",
+            group_name=translator.get_group_name(node),
+            owners=translator.get_owners(node),
+            tags=translator.get_tags(node),
+            kinds={"dbt", "seed"},
+        )
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "seed"
+    ]
+
+
 def _relation(node: Mapping[str, Any]) -> str:
     return f"{node['schema']}.{node['alias']}"
 

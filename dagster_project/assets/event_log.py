@@ -1,15 +1,19 @@
 """The asset `event_log`: a day's files become sealed parts."""
 
+from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from dagster_project import loading
 from dagster_project.checks import EVENT_LOG_CHECKS, log_check_results, log_metadata, refusal_text
+from dagster_project.ingest import seals
 from dagster_project.loading import DayLoad
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
+from dagster_project.state import StatePaths
 
 OWNERS = ["team:data-engineering"]
 
@@ -43,8 +47,9 @@ def event_log_asset(
         if report.refused:
             yield from log_check_results(report)
             raise dg.Failure(refusal_text(report), allow_retries=False)
+        rows = _rows_in_the_log(state.paths)
         for day in report.days:
-            context.add_asset_metadata(_day_metadata(day), partition_key=day.day.isoformat())
+            context.add_asset_metadata(_day_metadata(day, rows), partition_key=day.day.isoformat())
         of_run = {key: value for key, value in log_metadata(report).items() if key not in _OF_A_DAY}
         yield dg.MaterializeResult(metadata=of_run, check_results=list(log_check_results(report)))
 
@@ -54,6 +59,14 @@ def event_log_asset(
 _OF_A_DAY = ("dagster/row_count", "read", "quarantined")
 
 
-def _day_metadata(day: DayLoad) -> dict[str, Any]:
-    """What a run did for one partition; a range has as many of these as days."""
-    return dict(zip(_OF_A_DAY, (day.logged, day.read, day.quarantined), strict=True))
+def _rows_in_the_log(paths: StatePaths) -> Counter[date]:
+    """Rows of each arrival date over all its seals."""
+    rows: Counter[date] = Counter()
+    for seal in seals.load_chain(paths):
+        rows[seal.arrival_date] += sum(part.rows for part in seal.parts)
+    return rows
+
+
+def _day_metadata(day: DayLoad, rows: Counter[date]) -> dict[str, Any]:
+    """One partition of a run: its rows in the log, and what the run read and refused of it."""
+    return dict(zip(_OF_A_DAY, (rows[day.day], day.read, day.quarantined), strict=True))
