@@ -5,7 +5,6 @@ Belongs here: what `dbt build` needs to find. Not here: seals and vaults, which 
 
 from collections import Counter
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
