@@ -15,6 +15,8 @@ from typing import Any
 
 DBT_PROJECT = Path(__file__).parents[1] / "dbt"
 PROFILES = Path(__file__).parent / "laws"
+# Stands in the compiled SQL wherever a file of the state folder is read.
+COMPILED_HOME = "/footfall-home"
 
 Node = dict[str, Any]
 
@@ -33,7 +35,7 @@ def compiled_manifest() -> dict[str, Any]:
                 "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES),
                 "--target-path", target, "--log-path", target,
             ],
-            env=dict(os.environ, FOOTFALL_HOME="/footfall-home", DO_NOT_TRACK="1"),
+            env=dict(os.environ, FOOTFALL_HOME=COMPILED_HOME, DO_NOT_TRACK="1"),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:

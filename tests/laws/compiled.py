@@ -1,23 +1,16 @@
 """The dbt project's compiled SQL, run straight in DuckDB.
 
-Belongs here: reading the manifest, and the three materialisations of `dbt/macros/materializations.sql`
+Belongs here: the models of the manifest, and the three materialisations of `dbt/macros/materializations.sql`
 said again in Python, so that a history costs milliseconds instead of dbt's seconds. That both say
-the same is checked by the few histories that go through dbt itself.
+the same is checked by the few histories that go through dbt itself (`test_law3_through_dbt`).
 """
 
-import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
-DBT_PROJECT = Path(__file__).parents[2] / "dbt"
-_HOME = "/footfall-home"
+from tests.dbt_manifest import COMPILED_HOME, compiled_manifest
 
 
 @dataclass(frozen=True)
@@ -37,9 +30,16 @@ class Model:
 
 
 def _on_tables(sql: str) -> str:
+<<<<<<< HEAD
     """Point the external sources, and what dbt keeps in memory, at tables of the test's database."""
     sql = sql.replace('"scratch".', "")
     sql = re.sub(rf"read_parquet\('{_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql)
+=======
+    """Point the external sources at tables of the test's database."""
+    sql = re.sub(
+        rf"read_parquet\('{COMPILED_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql
+    )
+>>>>>>> wt-laws
     sql = sql.replace(
         "read_parquet(getvariable('log_files'))",
         "(select * from inputs.events"
@@ -50,26 +50,11 @@ def _on_tables(sql: str) -> str:
 
 @cache
 def compiled_models() -> tuple[Model, ...]:
-    """All models in an order in which each comes after what it reads.
-
-    Raises:
-        RuntimeError: dbt could not compile the project; the text is dbt's.
-    """
-    target = mkdtemp(prefix="footfall-compiled-")
-    environment = dict(os.environ, FOOTFALL_HOME=_HOME, DO_NOT_TRACK="1")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "dbt"), "compile", "--no-populate-cache",
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(Path(__file__).parent),
-            "--target-path", target, "--log-path", target,
-        ],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(done.stdout[-2000:])
-    manifest = json.loads((Path(target) / "manifest.json").read_text())
+    """All models in an order in which each comes after what it reads."""
     nodes = {
-        key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"
+        key: node
+        for key, node in compiled_manifest()["nodes"].items()
+        if node["resource_type"] == "model"
     }
     relations = {node["name"]: f"{node['schema']}.{node['alias']}" for node in nodes.values()}
     return tuple(

@@ -4,13 +4,13 @@ Belongs here: the histories. Not here: the rules (`broken_rules`), nor what the 
 (`test_law3_scenarios` has stories with their numbers by hand).
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
 from tests.laws.batches import random_batch
-from tests.laws.histories import History, Row
-from tests.laws.stories import at, day, event, killed, told, view
+from tests.laws.histories import Row
+from tests.laws.stories import at, day, event, told, view
 
 
 def of_order(event_id: str, name: str, when: str, order_id: str, **columns: object) -> Row:
@@ -46,15 +46,20 @@ DISPLACED_KINDS = told(
     ]),
     (day(11), [view("r", "11 10:00"), view("p", "11 10:01"), view("l", "11 10:02")]),
 )  # fmt: skip
-# … as something that happened on no day of the shop at all.
+# … as something that is no step of any funnel.
 DISPLACED_STEP = told(
     (day(12), [event("s", "product_viewed", "11 10:00", product_id="p")]),
     (day(11), [event("s", "email_sent", "11 10:00")]),
 )
-# A session ends a quarter of an hour before midnight, more than two dates after its run began.
+# … as something that a bot did, the only thing of its day.
+DISPLACED_BY_BOT = told(
+    (day(12), [view("e", "11 10:00")]),
+    (day(11), [view("e", "11 10:00", is_bot=True)]),
+)
+# A session that began two dates before it goes on, by then as the run's second cut.
 NEARLY_A_DAY = told(
-    (day(11), every_twenty_minutes("10 23:50", 72)),
-    (day(12), [view("late", "12 00:08")]),
+    (day(11), every_twenty_minutes("10 23:55", 72)),
+    (day(12), [view("late", "12 00:04")]),
 )
 OVER_MIDNIGHT = told(
     (day(11), [view("a", "11 23:45")]),
@@ -70,6 +75,17 @@ LOG_INS = told(
     (day(15), [event("l", "login_succeeded", "15 10:00", user_id="u")]),
     (day(16), [event("m", "login_succeeded", "10 10:00", user_id="w")]),
 )
+# Two devices turn out to be one person's: a date of the past, not their first, has a person less.
+ONE_PERSON_LESS = told(
+    (day(11), [
+        view("a", "09 10:00"), view("b", "10 10:00", "other"),
+        view("c", "11 10:00"), view("d", "11 10:00", "other"),
+    ]),
+    (day(15), [
+        event("l", "login_succeeded", "15 10:00", user_id="u"),
+        event("m", "login_succeeded", "15 10:00", "other", user_id="u"),
+    ]),
+)  # fmt: skip
 ORDER_WITHOUT_VISITOR = told(
     (day(12), [event("o", "order_completed", "12 10:00", None, order_id="1", revenue=Decimal(9))]),
     (day(15), [event("u", "order_updated", "15 10:00", None, order_id="1", revenue=Decimal(3))]),
@@ -86,8 +102,8 @@ FUNNEL_FROM_THE_DAY_BEFORE = told(
     (day(12), [event("a", "product_viewed", "11 23:00")]),
     (day(13), [event("b", "product_added", "12 01:00")]),
 )
-
-
-def dying(history: History, share: float) -> History:
-    """The second run dies after a share of its models, and then comes again."""
-    return killed(history, 1, share)
+# 9 June is the last date whose month holds 11 May.
+MONTH_LATER = told(
+    (date(2026, 6, 9), [view("b", "31 10:00")]),
+    (date(2026, 6, 10), [view("a", "11 10:00", "another")]),
+)

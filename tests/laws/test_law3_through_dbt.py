@@ -14,9 +14,10 @@ import pytest
 
 from dagster_project import dbt_build, warehouse
 from dagster_project.state import StatePaths
+from tests.dbt_manifest import DBT_PROJECT
 from tests.laws import oracle
 from tests.laws.batches import random_batch
-from tests.laws.compiled import DBT_PROJECT, compiled_models
+from tests.laws.compiled import compiled_models
 from tests.laws.harness import ORACLE_TABLES, TRIED
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History, Row
 from tests.laws.state_folder import write_log, write_settings
