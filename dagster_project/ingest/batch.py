@@ -113,7 +113,7 @@ def stage(
     folder = paths.staging_day(day)
     spill = folder / ".tmp"
     make_folder(spill)
-    work = _Work(paths, settings, registry, vault, day)
+    staging = _Staging(paths, settings, registry, vault, day)
     config: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": str(spill),
         "memory_limit": _MEMORY,
@@ -123,21 +123,21 @@ def stage(
         create_candidates(con)
         loaded = 0
         for file in files:
-            loaded += work.load(con, file)
+            loaded += staging.load(con, file)
             if loaded >= ROWS_A_SLICE:
-                work.treat_candidates(con)
+                staging.treat_candidates(con)
                 loaded = 0
-        work.treat_candidates(con)
-        work.write_part(con)
+        staging.treat_candidates(con)
+        staging.write_part(con)
     shutil.rmtree(spill)
-    quarantine_rows = work.write_quarantine()
+    quarantine_rows = staging.write_quarantine()
     used = {file.source for file in files}
     batch = StagedBatch(
         day=day,
-        files=tuple(work.files),
-        refused=tuple(work.refused),
-        unsettled=tuple(work.unsettled),
-        parts=tuple(work.parts),
+        files=tuple(staging.files),
+        refused=tuple(staging.refused),
+        unsettled=tuple(staging.unsettled),
+        parts=tuple(staging.parts),
         quarantine_rows=quarantine_rows,
         contract_version=registry.contract_version,
         sources={
@@ -198,17 +198,9 @@ def staged_batch(paths: StatePaths, day: date) -> StagedBatch:
         raise FootfallError(f"{file}: is no batch of this version of footfall; {again}") from None
 
 
-def quarantine_reasons(paths: StatePaths, day: date) -> list[tuple[str, int]]:
-    """The reasons of the rows refused in `staging/<D>/`, most frequent first; no values of rows."""
-    file = paths.staging_day(day) / _QUARANTINE
-    if not file.is_file():
-        return []
-    with duckdb.connect() as con:
-        return con.execute(
-            "select reason, count(*) from (select unnest(reasons) as reason from read_parquet(?)) "
-            "group by all order by 2 desc, 1",
-            [str(file)],
-        ).fetchall()
+def staged_quarantine(paths: StatePaths, day: date) -> Path:
+    """The file of the rows refused in `staging/<D>/`; there only if there are any."""
+    return paths.staging_day(day) / _QUARANTINE
 
 
 def discard(paths: StatePaths, day: date) -> None:
@@ -216,7 +208,7 @@ def discard(paths: StatePaths, day: date) -> None:
     shutil.rmtree(paths.staging_day(day), ignore_errors=True)
 
 
-class _Work:
+class _Staging:
     """One staging: what has been counted and written so far."""
 
     def __init__(
