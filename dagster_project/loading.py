@@ -17,6 +17,7 @@ from dagster_project.ingest.config import Settings
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.ingest.landing import scan_landing
 from dagster_project.ingest.pending import changed_files
+from dagster_project.ingest.quarantine import count_reasons
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
@@ -185,17 +186,14 @@ def _refuse_all(
 
 
 def _day_load(
-    paths: StatePaths,
-    staged: batch.StagedBatch,
-    sealed: seals.Manifest | None,
-    refusals: tuple[str, ...],
+    staged: batch.StagedBatch, sealed: seals.Manifest | None, refusals: tuple[str, ...]
 ) -> DayLoad:
     return DayLoad(
         day=staged.day,
         read=staged.read,
         logged=staged.logged,
         quarantined=staged.quarantined,
-        is_closed=event_log.days(paths).get(staged.day, False),
+        is_closed=staged.is_closed or (sealed is not None and sealed.closes_day),
         sequence=None if sealed is None else sealed.sequence,
         refusals=refusals,
         refused_files=tuple(f"landing/{file.reason}" for file in staged.refused),
@@ -229,7 +227,7 @@ def _check_and_seal(
             if not all(one.success for one in alone):
                 refusals = _refusals(paths, settings, staged, alone)
         sealed = None if refusals else event_log.seal(paths, settings, vault, staged, now)
-        report.days.append(_day_load(paths, staged, sealed, refusals))
+        report.days.append(_day_load(staged, sealed, refusals))
         if refusals:
             # What waits in staging is what was refused, and nothing else.
             for later in group[position + 1 :]:
@@ -245,7 +243,7 @@ def _refusals(
     lines = [line for one in found for line in one.failures()]
     share, limit = staged.quarantined_share, settings.settings.quarantine_share
     if share > limit:
-        reasons = batch.quarantine_reasons(paths, staged.day)
+        reasons = count_reasons(batch.staged_quarantine(paths, staged.day))
         most = ", ".join(f"{reason} ({rows:,})" for reason, rows in reasons[:_REASONS_SHOWN])
         lines.insert(
             0,

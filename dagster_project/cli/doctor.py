@@ -5,14 +5,13 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from dagster_project.ingest import event_log, landing, lock, seals
-from dagster_project.ingest.config import Settings, load_settings
-from dagster_project.ingest.errors import FootfallError
+from dagster_project.ingest import batch, event_log, landing, lock, pending, seals
+from dagster_project.ingest.config import load_settings
+from dagster_project.ingest.errors import ConfigError, FootfallError
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 
@@ -62,7 +61,13 @@ def _folder(paths: StatePaths) -> Iterator[Finding]:
         yield False, f"{paths.home}: is missing; `footfall init` makes it"
         return
     free = shutil.disk_usage(paths.home).free
-    yield free > _LOW_DISK_BYTES, f"{paths.home}: {free / 1e9:.1f} GB free"
+    text = f"{paths.home}: {free / 1e9:.1f} GB free"
+    if free < _LOW_DISK_BYTES:
+        text += (
+            "; a run may stop for want of room: make room, or move the folder and set "
+            "FOOTFALL_HOME. landing/ of closed days may be kept elsewhere"
+        )
+    yield free >= _LOW_DISK_BYTES, text
 
 
 def _settings(paths: StatePaths) -> Iterator[Finding]:
@@ -71,24 +76,32 @@ def _settings(paths: StatePaths) -> Iterator[Finding]:
 
 
 def _keys(paths: StatePaths) -> Iterator[Finding]:
-    mode = stat.S_IMODE(paths.secrets.stat().st_mode)
-    yield (
-        mode & 0o077 == 0,
-        f"{paths.secrets}: mode {mode:o}"
-        + ("" if mode & 0o077 == 0 else "; others can read it: chmod 700"),
-    )
+    if not paths.secrets.is_dir():
+        has_log = paths.log.is_dir() and any(paths.log.rglob("*.*"))
+        what = "restore it from its backup" if has_log else "`footfall init` makes it"
+        yield False, f"{paths.secrets}: is missing; {what}"
+        return
+    for place in (paths.secrets, *sorted(paths.secrets.iterdir())):
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if mode & 0o077:
+            wanted = "700" if place.is_dir() else "600"
+            yield False, f"{place}: mode {mode:o}, others can read it: chmod {wanted} {place}"
     with Vault.open(paths) as vault:
         yield True, f"vault holds {vault.count()} identifiers; keep a backup of secrets/ apart"
 
 
 def _lock(paths: StatePaths) -> Iterator[Finding]:
     holder = lock.holder_of(paths)
-    yield (
-        True,
-        "free"
-        if holder is None
-        else f"held by process {holder.get('pid')} since {holder.get('since')}",
-    )
+    if holder is None:
+        yield True, "free"
+        return
+    who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')}"
+    text = f"held by {who} (run {holder.get('run', '?')}) since {holder.get('since', '?')}"
+    gone = lock.is_gone(holder)
+    if gone:
+        # The kernel's lock goes with the last process that has it: a child must live on.
+        text += f"; it is gone, and a child of it holds the lock still: end it (fuser {paths.lock})"
+    yield not gone, text
 
 
 def _chain(paths: StatePaths) -> Iterator[Finding]:
@@ -97,20 +110,18 @@ def _chain(paths: StatePaths) -> Iterator[Finding]:
 
 
 def _landing(paths: StatePaths) -> Iterator[Finding]:
-    settings: Settings = load_settings(paths.settings_file)
+    try:
+        settings = load_settings(paths.settings_file)
+    except ConfigError:
+        yield False, "not looked at, until footfall.yml can be read"
+        return
     for place, reason in landing.ignored_files(paths, settings).items():
         yield False, f"landing/{place}: not read, {reason}"
-    if paths.landing.is_dir():
-        for folder in sorted(paths.landing.iterdir()):
-            if (
-                folder.is_dir()
-                and not folder.name.startswith(".")
-                and folder.name not in settings.sources
-            ):
-                yield (
-                    False,
-                    f"landing/{folder.name}: footfall.yml declares no such source; declare it",
-                )
+    landed, chain = landing.scan_landing(paths, settings), seals.load_chain(paths)
+    for text in pending.changed_files(paths, landed, chain):
+        yield False, text
+    for text in pending.refused_files(paths, landed, chain):
+        yield False, text
     waiting = event_log.stragglers(paths, settings)
     yield (
         True,
@@ -119,16 +130,12 @@ def _landing(paths: StatePaths) -> Iterator[Finding]:
 
 
 def _staging(paths: StatePaths) -> Iterator[Finding]:
-    waiting = []
-    for report in sorted(paths.staging.glob("*/report.json")):
-        try:
-            waiting.append(date.fromisoformat(report.parent.name))
-        except ValueError:
-            continue
+    waiting = batch.staged_days(paths)
     for day in waiting:
         yield (
             False,
-            f"{day}: a refused batch waits; deliver better files, or footfall accept {day} --reason TEXT",
+            f"{day}: a batch waits that was refused, or whose run was ended; `footfall run` looks "
+            f"at it again and says why, `footfall accept {day} --reason TEXT` seals it as it is",
         )
     if not waiting:
         yield True, "no batch waits"

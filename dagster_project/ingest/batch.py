@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
-
-import duckdb
 
 from dagster_project.ingest import seals
 from dagster_project.ingest.durable import write_atomic_json
@@ -115,17 +114,9 @@ def staged_batch(paths: StatePaths, day: date) -> StagedBatch:
         raise FootfallError(f"{file}: is no batch of this version of footfall; {again}") from None
 
 
-def quarantine_reasons(paths: StatePaths, day: date) -> list[tuple[str, int]]:
-    """The reasons of the rows refused in `staging/<D>/`, most frequent first; no values of rows."""
-    file = paths.staging_day(day) / QUARANTINE_FILE
-    if not file.is_file():
-        return []
-    with duckdb.connect() as con:
-        return con.execute(
-            "select reason, count(*) from (select unnest(reasons) as reason from read_parquet(?)) "
-            "group by all order by 2 desc, 1",
-            [str(file)],
-        ).fetchall()
+def staged_quarantine(paths: StatePaths, day: date) -> Path:
+    """The file of the rows refused in `staging/<D>/`; there only if there are any."""
+    return paths.staging_day(day) / QUARANTINE_FILE
 
 
 def discard(paths: StatePaths, day: date) -> None:

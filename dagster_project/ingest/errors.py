@@ -27,10 +27,6 @@ class LogIntegrityError(FootfallError):
     """The log, its seals or the records differ from what was sealed; the text names the place."""
 
 
-class BatchRefusedError(FootfallError):
-    """A staged batch breaks the contract's blocking checks; nothing was sealed."""
-
-
 class LockHeldError(FootfallError):
     """Another process writes to the same state folder."""
 

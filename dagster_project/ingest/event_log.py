@@ -40,16 +40,6 @@ def closing_time(day: date, settings: Settings) -> datetime:
     return end + timedelta(hours=settings.settings.grace_hours)
 
 
-def days(paths: StatePaths) -> dict[date, bool]:
-    """Arrival dates with a seal, and whether they are closed."""
-    found: dict[date, bool] = {}
-    for manifest in seals.load_chain(paths):
-        found[manifest.arrival_date] = (
-            found.get(manifest.arrival_date, False) or manifest.closes_day
-        )
-    return found
-
-
 def stage_days(
     paths: StatePaths, settings: Settings, registry: Registry, vault: Vault, days: Sequence[date]
 ) -> list[StagedBatch]:
@@ -101,12 +91,11 @@ def seal(
     # A HEAD that a crash left behind would give its number away twice; `recover` mends it.
     seals.check_head(head, chain)
     sequence = head.sequence + 1
-    folder = paths.staging_day(staged.day)
     vault.flush()
     crash_point("seal: vault flushed")
     make_folder(paths.manifests)
-    parts = _place_parts(paths, staged, folder, sequence)
-    quarantine = _place_quarantine(paths, staged, folder, sequence)
+    parts = _place_parts(paths, staged, sequence)
+    quarantine = _place_quarantine(paths, staged, sequence)
     crash_point("seal: parts placed")
     manifest = seals.append(
         paths,
@@ -148,15 +137,13 @@ def _check_still_open(staged: StagedBatch, chain: Sequence[seals.Manifest]) -> N
             )
 
 
-def _place_parts(
-    paths: StatePaths, staged: StagedBatch, folder: Path, sequence: int
-) -> list[seals.Part]:
+def _place_parts(paths: StatePaths, staged: StagedBatch, sequence: int) -> list[seals.Part]:
     parts = []
     target_folder = paths.log_day(staged.day)
     for number, name in enumerate(staged.parts):
         make_folder(target_folder)
         target = target_folder / f"{sequence:08d}-{number:03d}.parquet"
-        place_copy(folder / name, target)
+        place_copy(paths.staging_day(staged.day) / name, target)
         target.chmod(0o444)
         crash_point("seal: part placed")
         dates = pc.min_max(pq.read_table(target, columns=["event_ts"])["event_ts"]).as_py()
@@ -176,14 +163,14 @@ def _place_parts(
 
 
 def _place_quarantine(
-    paths: StatePaths, staged: StagedBatch, folder: Path, sequence: int
+    paths: StatePaths, staged: StagedBatch, sequence: int
 ) -> list[seals.QuarantineFile]:
     if not staged.quarantine_rows:
         return []
     target_folder = paths.quarantine_day(staged.day)
     make_folder(target_folder)
     target = target_folder / f"{sequence:08d}.parquet"
-    place_copy(folder / "quarantine.parquet", target)
+    place_copy(batch.staged_quarantine(paths, staged.day), target)
     fsync_folder(target_folder)
     return [
         seals.QuarantineFile(
@@ -313,12 +300,15 @@ def stragglers(paths: StatePaths, settings: Settings) -> list[str]:
 
 def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[date]:
     """Days with something to load or to close; today's for what came for closed days."""
-    known = days(paths)
-    landed = scan_landing(paths, settings)
+    chain = seals.load_chain(paths)
+    closed = {one.arrival_date for one in chain if one.closes_day}
     found = {
-        day for day, closed in known.items() if not closed and now >= closing_time(day, settings)
+        one.arrival_date
+        for one in chain
+        if one.arrival_date not in closed and now >= closing_time(one.arrival_date, settings)
     }
-    for file in pending.unsealed_files(paths, landed, seals.load_chain(paths)):
-        if file.day <= now.date():
-            found.add(now.date() if known.get(file.day, False) else file.day)
+    today = now.date()
+    for file in pending.unsealed_files(paths, scan_landing(paths, settings), chain):
+        if file.day <= today:
+            found.add(today if file.day in closed else file.day)
     return sorted(found)

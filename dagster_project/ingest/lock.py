@@ -72,11 +72,33 @@ def holder_of(paths: StatePaths) -> dict[str, object] | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                content: dict[str, object] = json.loads(file.read() or b"{}")
-                return content
-    except (FileNotFoundError, ValueError):
+                return _written_down(file.read())
+    except FileNotFoundError:
         return None
     return None
+
+
+def is_gone(holder: dict[str, object]) -> bool:
+    """Whether the process that wrote itself down ran on this machine and does not any more."""
+    pid = holder.get("pid")
+    if holder.get("host") != socket.gethostname() or not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _written_down(content: bytes) -> dict[str, object]:
+    """Who holds the lock; empty where it has not been written yet, or was overwritten."""
+    try:
+        holder = json.loads(content)
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}
 
 
 def _acquire(paths: StatePaths, descriptor: int, wait_s: float) -> None:

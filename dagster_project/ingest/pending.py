@@ -22,16 +22,34 @@ def unsealed_files(
     refused is tried again once its content is another.
     """
     sealed = {file.path for manifest in chain for file in manifest.files}
-    refused = {(file.path, file.sha256) for manifest in chain for file in manifest.refused}
-    tried = {path for path, _ in refused}
+    still_refused = _still_refused(paths, landed, chain)
+    return [file for file in landed if file.path not in sealed and file.path not in still_refused]
+
+
+def refused_files(
+    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
+) -> list[str]:
+    """Files that were refused as a whole and have not been delivered again, one line each."""
+    sealed = {file.path for manifest in chain for file in manifest.files}
+    still_refused = _still_refused(paths, landed, chain)
     return [
-        file
-        for file in landed
-        if file.path not in sealed
-        and not (
-            file.path in tried and (file.path, sha256_of(paths.landing / file.path)) in refused
-        )
+        f"landing/{still_refused[path]}" for path in sorted(still_refused) if path not in sealed
     ]
+
+
+def _still_refused(
+    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
+) -> dict[str, str]:
+    """Why a file was refused whose content is still that which was, by its place."""
+    reasons = {(one.path, one.sha256): one.reason for seal in chain for one in seal.refused}
+    tried = {path for path, _ in reasons}
+    found = {}
+    for file in landed:
+        if file.path in tried:
+            reason = reasons.get((file.path, sha256_of(paths.landing / file.path)))
+            if reason is not None:
+                found[file.path] = reason
+    return found
 
 
 def changed_files(

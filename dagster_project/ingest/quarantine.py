@@ -5,9 +5,11 @@ refused, and why, is decided by the contract; `batch` writes the file.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,6 +90,15 @@ def read_quarantine(paths: StatePaths, vault: Vault, day: date) -> Iterator[Quar
                 reasons=tuple(row["reasons"]),
                 raw=raw.decode("utf-8", "surrogatepass"),
             )
+
+
+def count_reasons(file: Path) -> list[tuple[str, int]]:
+    """The reasons in a quarantine file, the most frequent first; they hold no values of rows."""
+    if not file.is_file():
+        return []
+    reasons = pq.ParquetFile(file).read(columns=["reasons"])["reasons"].to_pylist()
+    counts = Counter(reason for row in reasons for reason in row)
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def drop_expired(

@@ -369,7 +369,8 @@ def append(paths: StatePaths, manifest: Manifest) -> Manifest:
             f"log/manifests/{HEAD_FILE}: seal {manifest.sequence} does not follow from seal "
             f"{head.sequence}; run `footfall verify`"
         )
-    check_counts(manifest)
+    for problem in count_problems(manifest):
+        raise LogIntegrityError(f"{problem}; nothing was sealed, please report this as a defect")
     raw = render(manifest)
     sealed = parse(raw, manifest.name)
     crash_point("manifest: before")
@@ -380,22 +381,12 @@ def append(paths: StatePaths, manifest: Manifest) -> Manifest:
     return sealed
 
 
-def check_counts(manifest: Manifest) -> None:
-    """Nothing must be sealed that does not add up.
-
-    Raises:
-        LogIntegrityError: the first of `count_problems`.
-    """
-    for problem in count_problems(manifest):
-        raise LogIntegrityError(f"{problem}; nothing was sealed, please report this as a defect")
-
-
 def count_problems(manifest: Manifest) -> Iterator[str]:
     """Law 1: each file's rows are logged, quarantined or withheld, and the parts hold them all."""
     for file in manifest.files:
         ended = file.logged + file.quarantined + sum(file.withheld.values())
         if file.read != ended:
-            yield (f"{manifest.name}: {file.path}: {file.read} rows read and {ended} accounted for")
+            yield f"{manifest.name}: {file.path}: {file.read} rows read and {ended} accounted for"
     logged = sum(file.logged for file in manifest.files)
     refused = sum(file.quarantined for file in manifest.files) + len(manifest.refused)
     in_quarantine = sum(file.rows for file in manifest.quarantine)

@@ -72,7 +72,7 @@ def stage(
         batch.discard(paths, day)
     days = [_Day(paths, day) for day, of_day in files.items() if of_day]
     if days:
-        _Work(paths, settings, registry, vault, days).stage(files)
+        _Staging(paths, settings, registry, vault, days).stage(files)
     staged = {one.day: _batch(settings, registry, one, files[one.day]) for one in days}
     for one in staged.values():
         if one.is_empty:
@@ -144,7 +144,7 @@ def _batch(
     )
 
 
-class _Work:
+class _Staging:
     """One staging of some days."""
 
     def __init__(

@@ -30,16 +30,11 @@ class Model:
 
 
 def _on_tables(sql: str) -> str:
-<<<<<<< HEAD
     """Point the external sources, and what dbt keeps in memory, at tables of the test's database."""
     sql = sql.replace('"scratch".', "")
-    sql = re.sub(rf"read_parquet\('{_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql)
-=======
-    """Point the external sources at tables of the test's database."""
     sql = re.sub(
         rf"read_parquet\('{COMPILED_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql
     )
->>>>>>> wt-laws
     sql = sql.replace(
         "read_parquet(getvariable('log_files'))",
         "(select * from inputs.events"

@@ -238,6 +238,13 @@ def test_table_with_other_columns_than_the_log_is_refused(types: dict[str, str])
     assert COLUMNS in {r.expectation for r in report.results if not r.success}
 
 
+def test_columns_are_refused_by_their_own_expectation_alone() -> None:
+    # One column more, the rest as it should be: nothing else has a reason to refuse it.
+    types = {**LOG_COLUMNS, "extra": "VARCHAR"}
+    report = validate(BATCH, table(types, [{**EVENT, "source_line": 1}]), name="batch")
+    assert [r.expectation for r in report.results if not r.success] == [COLUMNS]
+
+
 def test_part_that_differs_from_the_others_is_found(tmp_path: Path) -> None:
     good = table(dict(LOG_COLUMNS), [{**EVENT, "source_line": 1}])
     odd = table({**LOG_COLUMNS, "extra": "VARCHAR"}, [{**EVENT, "source_line": 2}])

@@ -1,0 +1,72 @@
+"""`footfall run` killed again and again, while it seals and while it publishes: the tables end the same."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import must, served
+
+DAYS = ["2026-11-01", "2026-11-02", "2026-11-03"]
+# Their rows hold no pseudonym, which a vault makes at random.
+TABLES = (
+    "marts.kpi_daily",
+    "marts.kpi_daily_by_dimension",
+    "marts.funnel_steps",
+    "dq.arrivals_daily",
+)
+# Each run goes on from where the one before was killed.
+# Every step by itself is in tests/integration/ingest/test_kill.py and test_serving.py.
+KILLS = ["manifest: sealed", "serving: named"]
+
+_children = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("landed") / "state"
+    must(home, "init")
+    must(home, "simulate", "--days", "3", "--seed", "3", "--start", DAYS[0], "--visitors", "30")
+    return home
+
+
+def run_and_die(home: Path, step: str) -> None:
+    from dagster_project.cli import main
+    from dagster_project.ingest import durable
+
+    def die(name: str) -> None:
+        if name == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    durable.on_crash_point = die
+    main(["--home", str(home), "run"])
+
+
+def tables(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    with served(home) as con:
+        return {name: con.execute(f"from {name} order by all").fetchall() for name in TABLES}
+
+
+def test_runs_that_are_killed_end_in_the_tables_of_one_that_is_not(landed, tmp_path):
+    undisturbed, killed = tmp_path / "undisturbed" / "state", tmp_path / "killed" / "state"
+    for home in (undisturbed, killed):
+        shutil.copytree(landed, home)
+    must(undisturbed, "run")
+
+    for step in KILLS:
+        child = _children.Process(target=run_and_die, args=(killed, step))
+        child.start()
+        child.join(90)
+        if child.is_alive():
+            child.kill()
+        assert child.exitcode == -signal.SIGKILL, step
+    must(killed, "run")
+
+    expected = tables(undisturbed)
+    assert all(expected.values())
+    assert tables(killed) == expected
+    must(killed, "verify")
+    assert "nothing to do" in must(killed, "run")
