@@ -39,13 +39,11 @@ def main(stage: str) -> None:
         assert not failed, failed
         parts = {one.unique_id.split(".")[2]: round(one.seconds, 3) for one in results}
     elif stage == "train":
-        for day in sorted({one.arrival_date for one in seals.load_chain(paths)}):
+        days = sorted({one.arrival_date for one in seals.load_chain(paths)})
+        for family in (training.train_recommendations, training.score_anomalies):
             started = time.perf_counter()
-            training.train_recommendations(paths, settings, day)
-            between = time.perf_counter()
-            training.score_anomalies(paths, settings, day)
-            parts[f"{day} recommendations"] = round(between - started, 3)
-            parts[f"{day} anomalies"] = round(time.perf_counter() - between, 3)
+            family(paths, settings, days)
+            parts[family.__name__] = round(time.perf_counter() - started, 3)
     elif stage == "publish":
         publish(paths)
     print(json.dumps(parts))

@@ -42,20 +42,18 @@ def run(args: argparse.Namespace, home: Path) -> int:
     if first > last:
         raise UsageError(f"--from {first} is after --to {last}; swap them")
     print(f"{first} to {last}: {(last - first).days + 1} arrival dates")
-    succeeded = _materialise(paths, first, last, now)
+    succeeded = _materialise(home, first, last)
     if succeeded:
         _print_kpis(paths)
     return 0 if succeeded else 1
 
 
-def _materialise(paths: Any, first: date, last: date, now: datetime) -> bool:
+def _materialise(home: Path, first: date, last: date) -> bool:
     # What Dagster says of its own interfaces is for developers, who see it in the tests.
     warnings.filterwarnings("ignore", module="dagster")
-    from dagster_project.cli.dead_runs import free_slots_of_dead_runs
     from dagster_project.cli.progress import follow_run
 
-    free_slots_of_dead_runs(paths, now)
-    return follow_run(paths.home, first, last)
+    return follow_run(home, first, last)
 
 
 def _print_kpis(paths: Any) -> None:
