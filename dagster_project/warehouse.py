@@ -123,18 +123,6 @@ def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
         con.execute("checkpoint")
 
 
-def row_counts(paths: StatePaths, relations: Sequence[str]) -> dict[str, int]:
-    """Rows a relation; what does not exist is left out."""
-    counts: dict[str, int] = {}
-    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
-        for name, rows in con.execute(
-            "select schema_name || '.' || table_name, estimated_size from duckdb_tables()"
-        ).fetchall():
-            if name in relations:
-                counts[name] = int(rows)
-    return counts
-
-
 def query(paths: StatePaths, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a read-only query."""
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:

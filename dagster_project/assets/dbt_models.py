@@ -126,13 +126,38 @@ def _selected_nodes(
         if node["resource_type"] == "model"
         and translator.get_asset_key(node) in context.selected_asset_keys
     }
-    parents = {parent for node in models.values() for parent in node["depends_on"]["nodes"]}
-    return models | {
+    tests = {
         unique_id: node
         for unique_id, node in nodes.items()
-        if (node["resource_type"] == "seed" and unique_id in parents)
-        or (node["resource_type"] == "test" and node["name"] in check_names)
+        if node["resource_type"] == "test" and node["name"] in check_names
     }
+    chosen = models | tests
+    chosen |= _scratch_behind(nodes, chosen)
+    parents = {parent for node in chosen.values() for parent in node["depends_on"]["nodes"]}
+    return chosen | {
+        unique_id: node
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "seed" and unique_id in parents
+    }
+
+
+def _scratch_behind(
+    nodes: Mapping[str, Mapping[str, Any]], chosen: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """The scratch tables that chosen nodes read: in memory, so that nothing is left of other steps'."""
+    found: dict[str, Mapping[str, Any]] = {}
+    waiting = list(chosen.values())
+    while waiting:
+        for parent in waiting.pop()["depends_on"]["nodes"]:
+            node = nodes.get(parent)
+            if node and parent not in chosen and parent not in found and _is_scratch(node):
+                found[parent] = node
+                waiting.append(node)
+    return found
+
+
+def _is_scratch(node: Mapping[str, Any]) -> bool:
+    return bool(node["config"]["materialized"] == "scratch")
 
 
 def _row_counts(
@@ -142,19 +167,19 @@ def _row_counts(
 ) -> dict[str, int]:
     """Rows of each table that was made, counted: DuckDB's own estimate still holds deleted rows.
 
-    Views are left out: those of `ml_inputs` have rows only once a model names the day.
+    Views are left out: those of `ml_inputs` have rows only once a model names the day. Of scratch
+    tables, which are gone by now, dbt has kept the counts.
     """
     made = [
-        _relation(nodes[result.unique_id])
-        for result in results
-        if result.is_good
-        and nodes[result.unique_id]["resource_type"] == "model"
-        and nodes[result.unique_id]["config"]["materialized"] != "view"
+        _relation(node)
+        for node in (nodes[result.unique_id] for result in results if result.is_good)
+        if node["resource_type"] == "model"
+        and node["config"]["materialized"] != "view"
+        and not _is_scratch(node)
     ]
-    if not made:
-        return {}
-    counts = " union all ".join(f"select '{name}', count(*) from {name}" for name in made)
-    return {name: int(rows) for name, rows in warehouse.query(paths, counts)}
+    counts = ["select relation, row_count from state.scratch_rows"]
+    counts += [f"select '{name}', count(*) from {name}" for name in made]
+    return {name: int(rows) for name, rows in warehouse.query(paths, " union all ".join(counts))}
 
 
 def _what_a_test_demands(node: Mapping[str, Any]) -> str:
@@ -177,6 +202,10 @@ def _events(
         if result.status == "skipped":
             continue
         node = nodes[result.unique_id]
+        if node["resource_type"] == "model" and (
+            translator.get_asset_key(node) not in context.selected_asset_keys
+        ):
+            continue
         if node["resource_type"] == "test":
             yield _check_result(checks[node["name"]], node, result)
         elif result.is_good and node["resource_type"] == "model":
@@ -208,7 +237,8 @@ def _check_result(
         metadata["what_to_do"] = dg.MarkdownMetadataValue(
             "Nothing was published, and the dates stay owed. The rows that break it are what "
             f"`warehouse/dbt/compiled/footfall/{node['original_file_path']}` selects from "
-            "`warehouse/footfall.duckdb`. Mend the cause and materialise the partition again; a run without "
+            "`warehouse/footfall.duckdb` (tables in `scratch` are gone with the run; `dbt build --select "
+            f"+{node['name']}` makes them again). Mend the cause and materialise the partition again; a run without "
             "`warehouse/footfall.duckdb` builds everything anew from the log."
         )
     return dg.AssetCheckResult(

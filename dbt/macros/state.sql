@@ -25,3 +25,13 @@
         {{ statements | join(';\n') }}
     {%- endif -%}
 {%- endmacro %}
+
+{# How many rows the scratch tables of this run had; they themselves are gone when it ends. #}
+{% macro keep_scratch_counts() -%}
+    create or replace table state.scratch_rows as
+    select
+        schema_name || '.' || table_name as relation,
+        estimated_size as row_count,
+    from duckdb_tables()
+    where database_name = 'scratch'
+{%- endmacro %}
