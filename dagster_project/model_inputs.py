@@ -1,7 +1,8 @@
 """What models read: schema `ml_inputs`, each table as it was known on an arrival date.
 
-Belongs here: opening the warehouse once for all partitions of a run, and how far the log had come that
-it was built from. Not here: what a table holds (`dbt/models/ml_inputs`), and what is made of it.
+Belongs here: opening the warehouse once for all partitions of a run, and how far the log had come
+that it was built from. Not here: what a table holds (`dbt/models/ml_inputs`), and what is made of
+it.
 """
 
 from collections.abc import Iterator

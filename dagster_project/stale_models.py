@@ -1,9 +1,9 @@
 """Models that have not seen all of the log up to their date (law 4).
 
-A model of partition D is a function of what arrived up to D. An older day that is loaded afterwards
-changes that, so later models are stale until somebody has them made again. Belongs here: the hash of
-the log up to a date, the file beside the card that keeps it, the comparison. Not here: showing what
-is stale (`assets/models.py`, `footfall doctor`).
+A model of partition D is a function of what arrived up to D. An older day that is loaded
+afterwards changes that, so later models are stale until somebody has them made again. Belongs here:
+the hash of the log up to a date, the file beside the card that keeps it, the comparison. Not here:
+showing what is stale (`assets/models.py`, `footfall doctor`).
 """
 
 import hashlib
@@ -90,8 +90,8 @@ def describe(stale: Sequence[StaleModel]) -> str:
     days = sorted({one.day for one in stale})
     first, last = days[0], days[-1]
     return (
-        f"older days were loaded after the models of {len(days)} dates ({first} to {last}) were trained; "
-        f"to make them again: footfall run --from {first} --to {last}"
+        f"older days were loaded after the models of {len(days)} dates ({first} to {last}) were "
+        f"trained; to make them again: footfall run --from {first} --to {last}"
     )
 
 

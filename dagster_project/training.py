@@ -1,7 +1,8 @@
 """Models per partition: read what was known on the day, call `ml/`, write the files.
 
 Belongs here: which inputs a family takes, where its outputs rest, and replacing a partition whole.
-Not here: any model. Each family writes its rows, its card and its metrics; dbt reads them as sources.
+Not here: any model. Each family writes its rows, its card and its metrics; dbt reads them as
+sources.
 """
 
 from collections.abc import Callable, Mapping, Sequence

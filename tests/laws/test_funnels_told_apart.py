@@ -1,8 +1,9 @@
 """Funnels through the SQL: every rule told apart from its neighbour by a case by hand.
 
-Each case is one day and its own visitors, so that entries and steps can be worked out on paper; the same
-events go through funnels that differ in one rule. They come at once, and cut over two arrivals
-where every second event is late. Not here: random histories (`test_law3_incremental_equals_rebuild`).
+Each case is one day and its own visitors, so that entries and steps can be worked out on paper; the
+same events go through funnels that differ in one rule. They come at once, and cut over two arrivals
+where every second event is late. Not here: random histories
+(`test_law3_incremental_equals_rebuild`).
 """
 
 import hashlib

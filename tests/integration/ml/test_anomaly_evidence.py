@@ -1,4 +1,4 @@
-"""An anomaly can be explained: its evidence is in the warehouse, and its parts add up to its score."""
+"""An anomaly can be explained: its evidence is in the warehouse, its parts add up to its score."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the models read, as it was known on a date: the views of `ml_inputs` on short histories by hand."""
+"""What models read, as it was known on a date: the views of `ml_inputs` on histories by hand."""
 
 import hashlib
 from collections.abc import Callable
