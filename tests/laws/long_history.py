@@ -31,7 +31,11 @@ def day_number(number: int) -> date:
 
 
 def visit(rng: Random, number: int, place: int) -> list[Row]:
-    """A visit of a day: looks, and every other time each adds, logs in, or orders and sends it back."""
+    """A visit of a day: looks, every other time adds, every other time orders and sends it back.
+
+    Half of the visitors log in, in each of their visits, so that no log-in moves a long past: what that
+    costs is due, and would make one day dearer than another.
+    """
     at = datetime.combine(day_number(number), time(rng.randrange(24), rng.randrange(60)))
     visitor = number * VISITS_A_DAY // 20 + rng.randrange(STAYS_DAYS * VISITS_A_DAY // 20)
     item = {
@@ -44,7 +48,7 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     ]
     if rng.randrange(2):
         steps.append(("product_added", item))
-    if rng.randrange(2):
+    if visitor % 2:
         steps.append(("login_succeeded", {"user_id": f"u{visitor}"}))
     if rng.randrange(2):
         order = {**item, "order_id": f"{number}-{place}"}
@@ -71,14 +75,18 @@ def arriving(number: int) -> list[Row]:
         if LATE.get(place, 0) == number - happened
         for row in visited
     ]
-    again = [row for place, visited in visits_of(number - 1).items() if place < 20 for row in visited]
+    again = [
+        row for place, visited in visits_of(number - 1).items() if place < 20 for row in visited
+    ]
     start = datetime.combine(day_number(number), time())
     bot = [
         log_row(f"bot-{number}-{turn}", "page_viewed", start + turn * HALF_HOUR,
                 anonymous_id="bot", is_bot=True)
         for turn in range(48)
     ]  # fmt: skip
-    rows = [dict(row, arrival_date=day_number(number)) for row in (*rows, *again[:SENT_AGAIN], *bot)]
+    rows = [
+        dict(row, arrival_date=day_number(number)) for row in (*rows, *again[:SENT_AGAIN], *bot)
+    ]
     number_lines(rows, f"{day_number(number)}/a.jsonl")
     return rows
 
