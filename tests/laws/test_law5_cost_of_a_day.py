@@ -40,7 +40,6 @@ EXEMPT: Mapping[Place, str] = {
     ("int_touched_dates", "intermediate.int_order_events"): _BY_ORDER,
     ("int_order_values", "intermediate.int_order_events"): _BY_ORDER,
     ("int_sessions_remade", "core.fct_orders"): _BY_ORDER,
-    ("int_person_days", "core.fct_orders"): _BY_ORDER,
     ("fct_orders", "intermediate.int_order_events"): _BY_ORDER,
     ("fct_orders", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_orders"): _BY_ORDER,
@@ -54,28 +53,14 @@ EXEMPT: Mapping[Place, str] = {
 }
 
 # What breaks the law and waits for the models to be mended; what is mended has to leave this list.
-_RANGE = "of over 50 dates DuckDB makes a range (dynamic_or_filter_threshold), and one is far off"
-_NO_DATE = "reads without a list of dates"
-_UNUSED = "has a list of dates that does not reach the scan"
+_RANGE = "over 50 dates, of which DuckDB makes a range (dynamic_or_filter_threshold)"
 NO_EVENT = "dates of no event"
+_FIRST_DATES = "the first date of every visitor seen is made again, new or not"
 KNOWN_OFFENDERS: Mapping[Place, str] = {
-    (
-        "int_touched_dates",
-        NO_EVENT,
-    ): "the first date of every visitor seen, new or not, is made again",
-    (
-        "int_touched_dates",
-        "core.fct_sessions",
-    ): "all sessions of the visitors seen, to find the first",
-    ("int_session_windows", "core.fct_sessions"): "later sessions of a run: " + _NO_DATE,
-    ("fct_sessions", "core.fct_sessions"): "numbers and the delete: " + _NO_DATE,
-    ("int_person_days", "core.fct_sessions"): _UNUSED,
-    ("int_person_days", "core.fct_refunds"): _UNUSED,
-    ("int_person_days", "intermediate.int_person_days"): _RANGE,
-    ("int_displaced_persons", "intermediate.int_person_days"): _RANGE,
-    ("int_touched_persons", "intermediate.int_person_days"): _RANGE,
-    ("int_person_categories", "core.fct_product_interactions"): _UNUSED,
-    ("int_person_categories", "intermediate.int_person_categories"): _RANGE,
+    ("int_touched_dates", NO_EVENT): _FIRST_DATES,
+    ("int_touched_dates", "core.fct_sessions"): "all sessions of visitors seen, to find the first",
+    ("int_session_windows", "core.fct_sessions"): "later sessions of a run, by no list of dates",
+    ("fct_sessions", "core.fct_sessions"): "numbers and the delete, by no list of dates",
     ("int_active_persons", "intermediate.int_person_days"): _RANGE,
     ("kpi_daily_by_dimension", "core.fct_events"): _RANGE,
     ("kpi_daily_by_dimension", "core.fct_product_interactions"): _RANGE,
@@ -111,10 +96,15 @@ def load(warehouse: Warehouse, numbers: Sequence[int], extra: Sequence[Row] = ()
 
 
 def go_to(warehouse: Warehouse, first: int, last: int) -> None:
-    """Load and run days."""
+    """Load and run days, each run with the checkpoint at its end that ours have.
+
+    Without it an outbox, emptied after every run, seems ever longer to DuckDB's planner, which then
+    reads the other side of a join whole.
+    """
     for start in range(first, last + 1, TOGETHER):
         load(warehouse, range(start, min(start + TOGETHER, last + 1)))
         warehouse.run(())
+        warehouse.con.execute("checkpoint")
 
 
 def read_by_models(warehouse: Warehouse, models: Sequence[Model]) -> Reads:
@@ -129,6 +119,7 @@ def measure(warehouse: Warehouse, number: int, extra: Sequence[Row] = ()) -> Mea
     dates = warehouse.con.execute("select report_date from intermediate.int_touched_dates")
     touched = frozenset(day for (day,) in dates.fetchall())
     warehouse.strike_off()
+    warehouse.con.execute("checkpoint")
     return Measured(reads, touched)
 
 
