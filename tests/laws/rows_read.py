@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
+from tests.dbt_manifest import DBT_PROJECT
 from tests.laws.compiled import Model, statements
 from tests.laws.warehouse import Warehouse
 
@@ -36,7 +38,15 @@ def warehouse_in_small_row_groups(folder: Path) -> Warehouse:
     con.execute(f"attach '{folder / 'warehouse.duckdb'}' as memory (row_group_size {ROW_GROUP})")
     con.execute("use memory")
     con.execute("set checkpoint_threshold = '1GB'")
+    for name, value in profile_settings().items():
+        con.execute(f"set {name} = '{value}'")
     return Warehouse(con=con)
+
+
+def profile_settings() -> dict[str, Any]:
+    """DuckDB's settings in the project's dbt profile: how a table is read may hang on them."""
+    profile = yaml.safe_load((DBT_PROJECT / "profiles.yml").read_text())["footfall"]
+    return profile["outputs"]["warehouse"].get("settings", {})
 
 
 def read_by_statement(con: duckdb.DuckDBPyConnection, statement: str) -> Counter[str]:
