@@ -23,13 +23,19 @@ def closing(sql: str, opening: int) -> int:
     raise ValueError(f"bracket at {opening} is never closed")
 
 
-def named_window(sql: str, name: str, start: int) -> str:
-    """The first `window … name as (…)` after a place; a CTE may bear the same name before."""
+def named_window(sql: str, name: str, call: int) -> str:
+    """The `window … name as (…)` nearest to a call; it stands before a `qualify` and after a `from`.
+
+    A CTE may bear the same name, so the word `window` has to lead to it.
+    """
     clause = re.compile(
         rf"\bwindow\s+(?:\w+\s+as\s+\([^()]*\)\s*,\s*)*{name}\s+as\s+\(", re.IGNORECASE
     )
-    found = clause.search(sql, start)
-    return sql[found.end() - 1 : closing(sql, found.end() - 1)] if found else ""
+    ends = [found.end() - 1 for found in clause.finditer(sql)]
+    if not ends:
+        return ""
+    nearest = min(ends, key=lambda end: abs(end - call))
+    return sql[nearest : closing(sql, nearest)]
 
 
 def without_order(sql: str) -> list[str]:
