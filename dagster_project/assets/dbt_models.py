@@ -63,11 +63,11 @@ def dbt_model_assets(
     partitions: dg.DailyPartitionsDefinition,
     retry: dg.RetryPolicy,
 ) -> dg.AssetsDefinition:
-    """Every model, seed and data test of the project."""
+    """Every stored model and data test of the project; scratch tables are steps between them."""
     translator = Translator()
 
     @dbt_assets(
-        manifest=manifest,
+        manifest=_without_scratch(manifest),
         exclude="test_type:unit resource_type:seed",
         name="dbt_models",
         dagster_dbt_translator=translator,
@@ -154,6 +154,21 @@ def _scratch_behind(
                 found[parent] = node
                 waiting.append(node)
     return found
+
+
+def _without_scratch(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest as Dagster sees it: lineage leads through scratch tables, which are no assets.
+
+    Each asset and each check of one costs several commits of Dagster's event storage a run, and a
+    table that is gone when the run ends is nothing to browse.
+    """
+    nodes = {
+        unique_id: {**node, "config": {**node["config"], "materialized": "ephemeral"}}
+        if node["resource_type"] == "model" and _is_scratch(node)
+        else node
+        for unique_id, node in manifest["nodes"].items()
+    }
+    return {**manifest, "nodes": nodes}
 
 
 def _is_scratch(node: Mapping[str, Any]) -> bool:

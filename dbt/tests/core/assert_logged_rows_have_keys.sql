@@ -1,4 +1,7 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_events'}}}) }}
+
 -- Every row of the work set can be named, placed in time and traced to its line in a landed file.
+-- depends_on: {{ ref('fct_events') }}
 with
 
 final as (
