@@ -75,7 +75,7 @@ def text(pattern: str, by: str) -> Change:
 def sees(relation: str, where: str = "false") -> Change:
     """Where the model reads a relation (in one place), it sees some of its rows, or none."""
     schema, name = relation.split(".")
-    written = rf"({schema}\.{name}\b|\"memory\"\.\"{schema}\"\.\"{name}\")"
+    written = rf"({schema}\.{name}\b|(\"memory\"\.)?\"{schema}\"\.\"{name}\")"
     return text(rf"\b(from|join)\s+{written}", rf"\1 (select * from {relation} where {where})")
 
 

@@ -1,10 +1,21 @@
-{{ config(replace_key=['session_id'], touched=['int_session_windows'], reads_itself=true) }}
+{{
+    config(
+        replace_key=['session_id'],
+        prune_by='report_date',
+        touched=['int_session_windows'],
+        reads_itself=true,
+    )
+}}
 
 with
 
 remade as (
 
-    select * from {{ ref('int_sessions_remade') }}
+    select
+        session_id,
+        visitor_id,
+        started_at,
+    from {{ ref('int_sessions_remade') }}
 
 ),
 
@@ -29,10 +40,15 @@ changed_from as (
 
 ),
 
-stored as (
+-- By visitor, whenever: how many there were before, and which come after, has no date.
+known as (
 
     select
-        sessions.*,
+        sessions.session_id,
+        sessions.visitor_id,
+        sessions.report_date,
+        sessions.started_at,
+        sessions.session_number,
         sessions.started_at < changed_from.changed_at as is_before,
     from {{ state('fct_sessions') }} as sessions
     inner join changed_from on sessions.visitor_id = changed_from.visitor_id
@@ -45,7 +61,7 @@ counted_before as (
     select
         visitor_id,
         count(*) as session_count,
-    from stored
+    from known
     where is_before
     group by visitor_id
 
@@ -65,7 +81,7 @@ sequence as (
         visitor_id,
         started_at,
         session_number as stored_number,
-    from stored
+    from known
     where not is_before
 
 ),
@@ -83,13 +99,25 @@ numbered as (
 
 ),
 
+renumbered as (
+
+    select
+        known.session_id,
+        known.report_date,
+    from known
+    inner join numbered on known.session_id = numbered.session_id
+    where numbered.stored_number is distinct from numbered.session_number
+
+),
+
 attributes as (
 
-    select * from remade
+    select * from {{ ref('int_sessions_remade') }}
     union all by name
-    select * exclude (is_before, session_number, is_new_visitor, is_bounce)
-    from stored
-    where not is_before
+    select * exclude (session_number, is_new_visitor, is_bounce)
+    from {{ state('fct_sessions') }}
+    where session_id in (select session_id from renumbered)
+        and report_date in (select distinct report_date from renumbered)
 
 ),
 
@@ -102,7 +130,6 @@ final as (
         not attributes.is_engaged as is_bounce,
     from attributes
     inner join numbered on attributes.session_id = numbered.session_id
-    where numbered.stored_number is distinct from numbered.session_number
 
 )
 

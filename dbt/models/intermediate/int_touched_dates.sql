@@ -1,36 +1,37 @@
 -- The report dates whose marts may be others now.
 with
 
-visitors as (
-
-    select distinct visitor_id from {{ ref('int_touched_points') }}
-
-),
-
-visitor_sessions as (
+points as (
 
     select
-        sessions.visitor_id,
-        sessions.report_date,
-        sessions.started_at,
-        remade.session_id is not null as is_remade,
-    from {{ ref('fct_sessions') }} as sessions
-    left join {{ ref('int_sessions_remade') }} as remade on sessions.session_id = remade.session_id
-    where sessions.visitor_id in (select visitor_id from visitors)
+        visitor_id,
+        min(event_ts) as first_touched_at,
+    from {{ ref('int_touched_points') }}
+    group by visitor_id
 
 ),
 
--- Who is new may flip: for the visitor's first session now, and for the first that was there before.
+untouched_sessions as (
+
+    select
+        visitor_id,
+        min(started_at) as started_at,
+        arg_min(report_date, started_at) as report_date,
+    from {{ ref('fct_sessions') }}
+    where visitor_id in (select visitor_id from points)
+        and session_id not in (select session_id from {{ ref('int_sessions_remade') }})
+    group by visitor_id
+
+),
+
+-- Who is new may flip: something changed before the first session that was left as it was, which was a visitor's
+-- first and is no more, or the other way round. What is remade is on touched days anyway.
 flips as (
 
-    select arg_min(report_date, started_at) as report_date
-    from visitor_sessions
-    group by visitor_id
-    union
-    select arg_min(report_date, started_at) as report_date
-    from visitor_sessions
-    where not is_remade
-    group by visitor_id
+    select untouched_sessions.report_date
+    from untouched_sessions
+    inner join points on untouched_sessions.visitor_id = points.visitor_id
+    where points.first_touched_at < untouched_sessions.started_at
 
 ),
 

@@ -1,13 +1,16 @@
 -- The stored funnel entries to make again.
 with
 
-owners as (
+owner_dates as (
 
-    select
+    select distinct
         funnels.funnel,
         owners.owner_id,
-        owners.report_date,
-        funnels.reach_days,
+        cast(unnest(generate_series(
+            cast(owners.report_date - funnels.reach_days as timestamp),
+            cast(owners.report_date as timestamp),
+            interval 1 day
+        )) as date) as entry_date,
     from {{ ref('int_touched_owners') }} as owners
     inner join {{ ref('int_funnels') }} as funnels on owners.owner_kind = funnels.owner_kind
 
@@ -16,14 +19,12 @@ owners as (
 final as (
 
     select distinct
-        entries.funnel,
-        entries.owner_id,
-        entries.entry_date,
-    from {{ state('fct_funnel_entries') }} as entries
-    inner join owners
-        on entries.funnel = owners.funnel
-        and entries.owner_id = owners.owner_id
-        and entries.entry_date between owners.report_date - owners.reach_days and owners.report_date
+        funnel,
+        owner_id,
+        entry_date,
+    from {{ state('fct_funnel_entries') }}
+    where (funnel, owner_id, entry_date) in (select funnel, owner_id, entry_date from owner_dates)
+        and entry_date in (select distinct entry_date from owner_dates)
 
 )
 

@@ -68,6 +68,7 @@ event_persons as (
 
 ),
 
+-- A session lasts less than 24 hours, which touch three dates where the clocks go forward.
 sessions as (
 
     select
@@ -82,13 +83,10 @@ sessions as (
         coalesce(country, '(not set)') as country,
         coalesce(channel, '(not set)') as channel,
     from {{ ref('fct_sessions') }}
-    where session_id in (
-            select session_id from events
-            union
-            select session_id from {{ ref('fct_orders') }}
-            where report_date in (select report_date from dates)
+    where report_date in (
+            select distinct unnest([report_date - 2, report_date - 1, report_date]) as report_date
+            from dates
         )
-        or report_date in (select report_date from dates)
 
 ),
 
@@ -126,7 +124,8 @@ session_categories as (
                 where report_date in (select report_date from dates)
             )
             and report_date in (
-                select distinct unnest([report_date, report_date + 1]) as report_date from dates
+                select distinct unnest([report_date, report_date + 1, report_date + 2]) as report_date
+                from dates
             )
             and not is_bot
     ) as session_events on sessions.session_id = session_events.session_id
@@ -136,7 +135,8 @@ session_categories as (
             coalesce(category, '(not set)') as category,
         from {{ ref('fct_product_interactions') }}
         where report_date in (
-                select distinct unnest([report_date, report_date + 1]) as report_date from dates
+                select distinct unnest([report_date, report_date + 1, report_date + 2]) as report_date
+                from dates
             )
     ) as lines on session_events.event_key = lines.event_key
 
