@@ -162,13 +162,24 @@ def _without_scratch(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Each asset and each check of one costs several commits of Dagster's event storage a run, and a
     table that is gone when the run ends is nothing to browse.
     """
+    scratch = {
+        unique_id
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] == "model" and _is_scratch(node)
+    }
+
     nodes = {
         unique_id: {**node, "config": {**node["config"], "materialized": "ephemeral"}}
-        if node["resource_type"] == "model" and _is_scratch(node)
+        if unique_id in scratch
         else node
         for unique_id, node in manifest["nodes"].items()
     }
-    return {**manifest, "nodes": nodes}
+    # dagster-dbt leads a model's lineage through ephemeral ones, not a test's.
+    parents = {
+        child: [one for one in of_child if one not in scratch or not child.startswith("test.")]
+        for child, of_child in manifest["parent_map"].items()
+    }
+    return {**manifest, "nodes": nodes, "parent_map": parents}
 
 
 def _is_scratch(node: Mapping[str, Any]) -> bool:
