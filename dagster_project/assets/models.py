@@ -128,7 +128,7 @@ def _verdicts(
 def model_assets(
     partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
 ) -> list[dg.AssetsDefinition]:
-    """Recommendations, anomaly scores, and the metrics of both."""
+    """Recommendations and anomaly scores; each writes its metrics beside its rows."""
     recommendations = _family(
         "recommendations_model",
         "recommendations",
@@ -155,24 +155,4 @@ def model_assets(
         retry,
     )
 
-    @dg.asset(
-        key=_key("model_metrics"),
-        group_name="ml",
-        owners=OWNERS,
-        kinds={"parquet"},
-        description="Metrics of each partition's models against their baselines, as the families wrote them.",
-        deps=[_key("recommendations"), _key("anomaly_scores")],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    def model_metrics(
-        context: dg.AssetExecutionContext, state: FootfallState
-    ) -> dg.MaterializeResult[None]:
-        files = [
-            file
-            for day in covered_days(context)
-            for file in training.output_folder(state.paths, "model_metrics", day).glob("*.parquet")
-        ]
-        return dg.MaterializeResult(metadata={"files": len(files)})
-
-    return [recommendations, anomalies, model_metrics]
+    return [recommendations, anomalies]

@@ -15,7 +15,6 @@ _STEPS = {
     "dbt_models": "build",
     "recommendations_model": "recommendations",
     "anomaly_model": "anomaly scores",
-    "model_metrics": "metrics",
     "published_marts": "publish",
 }
 

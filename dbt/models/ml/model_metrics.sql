@@ -7,6 +7,7 @@
 }}
 
 -- depends_on: {{ ref('int_touched_partitions') }}
+-- depends_on: {{ source('ml', 'anomaly_scores') }}
 with
 
 files as (
