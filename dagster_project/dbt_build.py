@@ -98,7 +98,7 @@ def build(paths: StatePaths, nodes: list[str]) -> list[NodeResult]:
     """
     if not nodes:
         return []
-    command = ["build", "--indirect-selection", "empty", "--no-populate-cache"]
+    command = ["build", "--indirect-selection", "empty", "--no-populate-cache", "--no-write-json"]
     result = _invoke(
         paths, [*command, "--select", *nodes], _parsed(paths.home, project_fingerprint())
     )

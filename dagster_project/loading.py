@@ -21,9 +21,10 @@ from dagster_project.ingest.quarantine import count_reasons
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
+from dagster_project.worker_processes import validate_beside
 from expectations.contract import Registry, batch_suite, counts_suite, load_registry, seals_suite
 from expectations.data_docs import write_data_docs
-from expectations.validate import Report, validate
+from expectations.validate import Report
 
 # Great Expectations costs a quarter of a second a suite, so small days are looked at together.
 _DAYS_TOGETHER = 31
@@ -279,7 +280,9 @@ def _check(
     )
     # The share is a batch's own: a bad day must not hide among good ones.
     strict = 0.0 if len(full) > 1 and any(one.quarantined_share > limit for one in full) else limit
-    found = [validate(counts_suite(max_quarantined_share=strict), counts, name=f"{name} counts")]
+    found = [
+        validate_beside(counts_suite(max_quarantined_share=strict), counts, name=f"{name} counts")
+    ]
     parts = [paths.staging_day(staged.day) / part for staged in full for part in staged.parts]
     if parts:
         suite = batch_suite(
@@ -288,7 +291,7 @@ def _check(
             earliest_event_date=general.earliest_event_date,
             max_future_hours=general.max_future_hours,
         )
-        found.append(validate(suite, parts, name=f"{name} rows"))
+        found.append(validate_beside(suite, parts, name=f"{name} rows"))
     return found
 
 
@@ -303,7 +306,7 @@ def _verify(paths: StatePaths, days: Sequence[date], now: datetime, report: Load
     audit = verify.audit(paths, days, today=now.date())
     report.integrity += audit.problems
     if audit.seals.num_rows:
-        report.reports.append(validate(seals_suite(), audit.seals, name="seals"))
+        report.reports.append(validate_beside(seals_suite(), audit.seals, name="seals"))
         report.integrity += report.reports[-1].failures()
 
 

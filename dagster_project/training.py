@@ -5,13 +5,15 @@ Not here: any model. Each family writes its rows, its card and its metrics; dbt 
 sources.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from dagster_project import model_inputs, stale_models
 from dagster_project.ingest import seals
@@ -20,6 +22,7 @@ from dagster_project.ingest.durable import write_atomic
 from dagster_project.model_inputs import ModelInputs
 from dagster_project.partition_files import PartitionFiles, parquet_bytes
 from dagster_project.state import StatePaths
+from dagster_project.worker_processes import map_in_order
 from ml.gate import GateDecision
 
 OUTPUTS = ("recommendations", "similar_products", "anomaly_scores", "model_metrics")
@@ -35,20 +38,13 @@ class TrainedPartition:
     metrics: list[dict[str, Any]]
 
 
-class _Run(Protocol):
-    """What every family's function in `ml/` gives."""
+@dataclass(frozen=True)
+class _Made:
+    """What a family's function in `ml/` gave for a partition, its rows by output."""
 
     metrics: list[dict[str, Any]]
     gate: GateDecision
-
-    def card_bytes(self) -> bytes: ...
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A partition's run, and its rows by output."""
-
-    run: _Run
+    card: bytes
     tables: Mapping[str, pa.Table]
 
 
@@ -77,7 +73,7 @@ def train_recommendations(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
     """Recommendations and similar products of partitions, each from what was known on it."""
-    from ml.recommendations import RecommendationParams, recommend_partition
+    from ml.recommendations import RecommendationParams
 
     window = settings.settings.training_window_days
     params = RecommendationParams(
@@ -86,35 +82,54 @@ def train_recommendations(
         exclude_bought=settings.settings.exclude_bought,
     )
 
-    def make(inputs: ModelInputs, day: date) -> _Made:
+    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
         interactions = inputs.read("ml_interactions", day, window)
         bought = inputs.read("ml_bought", day, window)
         visitors = inputs.read("ml_visitors", day, params.recent_days)
-        run = recommend_partition(interactions, bought, day, params, visitors)
-        tables = {
-            "recommendations": run.recommendations,
-            "similar_products": run.similar_products,
-        }
-        return _Made(run, tables)
+        return interactions, bought, day, params, visitors
 
-    return _train(paths, "recommendations", days, make)
+    return _train(paths, "recommendations", days, read, _recommend)
+
+
+def _recommend(*inputs: Any) -> _Made:
+    from ml.recommendations import recommend_partition
+
+    run = recommend_partition(*inputs)
+    tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
+    return _Made(run.metrics, run.gate, run.card_bytes(), tables)
 
 
 def score_anomalies(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
     """Anomaly scores of the log-ins that arrived on partitions and of their KPIs."""
-    from ml import anomalies as family
-
     window = settings.settings.training_window_days
 
-    def make(inputs: ModelInputs, day: date) -> _Made:
-        logins = inputs.read("ml_logins", day, window)
-        kpis = inputs.read("ml_kpi_series", day, window)
-        run = family.score_anomalies(logins, kpis, day)
-        return _Made(run, {"anomaly_scores": run.scores})
+    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
+        return (
+            inputs.read("ml_logins", day, window),
+            inputs.read("ml_kpi_series", day, window),
+            day,
+        )
 
-    return _train(paths, "anomalies", days, make)
+    return _train(paths, "anomalies", days, read, _score)
+
+
+def _score(*inputs: Any) -> _Made:
+    from ml.anomalies import score_anomalies
+
+    run = score_anomalies(*inputs)
+    return _Made(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
+
+
+def _prepare_worker() -> None:
+    """One thread a process, since all processors have one; and what every partition needs."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    threadpool_limits(limits=1)
+    import implicit.cpu.als  # noqa: F401
+
+    import ml.anomalies
+    import ml.recommendations  # noqa: F401
 
 
 def output_folder(paths: StatePaths, output: str, day: date) -> Path:
@@ -126,26 +141,29 @@ def _train(
     paths: StatePaths,
     family: str,
     days: Sequence[date],
-    make: Callable[[ModelInputs, date], _Made],
+    read: Callable[[ModelInputs, date], tuple[Any, ...]],
+    make: Callable[..., _Made],
 ) -> dict[date, TrainedPartition]:
-    """Make the partitions one after the other, with the warehouse opened once."""
+    """Make partitions, which know nothing of each other, with the warehouse opened once."""
     trained: dict[date, TrainedPartition] = {}
     with model_inputs.opened(paths) as inputs, PartitionFiles() as files:
         chain = [one for one in seals.load_chain(paths) if one.sequence <= inputs.sequence]
         seen = stale_models.log_up_to(chain, days)
-        for day in sorted(days):
-            made = make(inputs, day)
+        ordered = sorted(days)
+        read_inputs = (read(inputs, day) for day in ordered)
+        made_in_order = map_in_order(make, read_inputs, len(ordered), _prepare_worker)
+        for day, made in zip(ordered, made_in_order, strict=True):
             for output, table in made.tables.items():
                 _add_output(files, output_folder(paths, output, day), day, table)
-            _add_metrics(paths, files, family, day, made.run.metrics)
+            _add_metrics(paths, files, family, day, made.metrics)
             card = paths.models / family / day.isoformat() / "card.json"
-            files.add(card, made.run.card_bytes())
+            files.add(card, made.card)
             files.add(card.with_name(stale_models.FILE), seen[day].content(day))
             trained[day] = TrainedPartition(
                 rows={output: table.num_rows for output, table in made.tables.items()},
-                served=made.run.gate.served,
-                reason=made.run.gate.reason,
-                metrics=made.run.metrics,
+                served=made.gate.served,
+                reason=made.gate.reason,
+                metrics=made.metrics,
             )
     return trained
 

@@ -132,7 +132,8 @@ def fit_als(interactions: Any, params: AlsParams) -> AlsModel:
             regularization=params.regularization,
             alpha=1.0,
             iterations=params.iterations,
-            num_threads=1,
+            # Rows are solved independently: any number of threads gives the same bytes.
+            num_threads=0,
             random_state=params.seed,
         )
         model.fit(weights, show_progress=False)

@@ -51,9 +51,15 @@ def run(args: argparse.Namespace, home: Path) -> int:
 def _materialise(home: Path, first: date, last: date) -> bool:
     # What Dagster says of its own interfaces is for developers, who see it in the tests.
     warnings.filterwarnings("ignore", module="dagster")
-    from dagster_project.cli.progress import follow_run
+    from dagster_project.worker_processes import cool_down_validation, warm_up_validation
 
-    return follow_run(home, first, last)
+    warm_up_validation()
+    try:
+        from dagster_project.cli.progress import follow_run
+
+        return follow_run(home, first, last)
+    finally:
+        cool_down_validation()
 
 
 def _print_kpis(paths: Any) -> None:

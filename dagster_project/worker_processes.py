@@ -1,0 +1,105 @@
+"""Processes beside this one, for work that would hold Python's one thread at a time.
+
+Belongs here: starting them so that they never outlive their parent, and the one that has Great
+Expectations imported. What they compute is the caller's business.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from expectations.validate import Report, validate
+
+_Done = TypeVar("_Done")
+# A process costs two seconds to start: fewer items than this are done here.
+_FEWEST_ITEMS = 6
+_validator: ProcessPoolExecutor | None = None
+
+
+def started(workers: int, prepare: Callable[[], None]) -> ProcessPoolExecutor:
+    """A pool whose processes end with this one, however it ends.
+
+    Args:
+        workers: how many.
+        prepare: called in each before its first work; a function of a module.
+    """
+    return ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_begin, initargs=(prepare,)
+    )
+
+
+def _begin(prepare: Callable[[], None]) -> None:
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    prepare()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def map_in_order(
+    work: Callable[..., _Done],
+    items: Iterable[Sequence[Any]],
+    count: int,
+    prepare: Callable[[], None],
+) -> Iterator[_Done]:
+    """Results of `work(*item)` in the order of the items, from all processors where it is worth it.
+
+    Args:
+        work: a function of a module; it and its arguments are pickled.
+        items: arguments, taken as they are needed: two a processor are on their way at most.
+        count: how many items there are.
+        prepare: called in each process before its first work.
+    """
+    workers = min(os.cpu_count() or 1, count)
+    if workers < 2 or count < _FEWEST_ITEMS:
+        for item in items:
+            yield work(*item)
+        return
+    with started(workers, prepare) as pool:
+        waiting: list[Future[_Done]] = []
+        for item in items:
+            waiting.append(pool.submit(work, *item))
+            if len(waiting) > 2 * workers:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def warm_up_validation() -> None:
+    """Import Great Expectations in a process of its own: three seconds that pass beside others."""
+    global _validator
+    if _validator is None and (os.cpu_count() or 1) > 1:
+        _validator = started(1, _import_validation)
+        _validator.submit(os.getpid)
+
+
+def cool_down_validation() -> None:
+    """End that process."""
+    global _validator
+    if _validator is not None:
+        _validator.shutdown(wait=False, cancel_futures=True)
+        _validator = None
+
+
+def _import_validation() -> None:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations  # noqa: F401
+
+
+def validate_beside(
+    suite: Mapping[str, Any], data: Sequence[Path] | pa.Table, *, name: str
+) -> Report:
+    """`expectations.validate.validate`, in the process that is warm; here where none is."""
+    if _validator is None:
+        return validate(suite, data, name=name)
+    return _validator.submit(validate, suite, data, name=name).result()
