@@ -33,7 +33,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
 
     Args:
         overrides: `home` (the state folder), `now` (ISO time instead of the clock),
-            `retry` (a retry policy); tests pass their own.
+            `retry` (a retry policy), `loggers`; tests pass their own.
     """
     home = Path(overrides.get("home") or os.environ.get("FOOTFALL_HOME") or ".footfall").absolute()
     paths = StatePaths(home)
@@ -64,6 +64,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         # One process a run, whatever is materialised: start-up costs most, and the resource clears up
         # after dead runs before the first step asks for a place in the pool.
         executor=dg.in_process_executor,
+        loggers=overrides.get("loggers"),
     )
 
 

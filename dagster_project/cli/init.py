@@ -19,6 +19,10 @@ concurrency:
   pools:
     granularity: op
     default_limit: 1      # the pool `warehouse`: one writer at a time
+run_queue:
+  # A run asks for its place itself, once it has freed those of runs that were killed.
+  block_op_concurrency_limited_runs:
+    enabled: false
 """
 
 

@@ -2,8 +2,12 @@
 
 import logging
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -12,15 +16,74 @@ from dagster_project.ingest.errors import FootfallError
 
 _STEPS = {
     "event_log": "load, check and seal",
-    "dbt_models": "build",
+    "dbt_models": "build sessions, orders, marts",
+    "dbt_models_2": "build what follows from models",
     "recommendations_model": "recommendations",
     "anomaly_model": "anomaly scores",
     "published_marts": "publish",
 }
 
 
-# The steps' own log goes to the Dagster UI; the terminal gets what a person has to know.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_BAR_CELLS = 24
+_LOGGER = "footfall.steps"
+
+
+class _StepLines(logging.Handler):
+    """The steps of the run: a bar on a terminal, a line a finished step elsewhere.
+
+    The steps' own log goes to the Dagster UI; the terminal gets what a person has to know.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+        self._done = 0
+        self._started = time.monotonic()
+        self._is_terminal = sys.stderr.isatty()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        if not isinstance(event, dg.DagsterEvent) or event.step_key is None:
+            return
+        name = _STEPS.get(event.step_key, event.step_key)
+        if event.event_type == dg.DagsterEventType.STEP_START:
+            self._started = time.monotonic()
+            self._draw(name)
+        elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            self._done += 1
+            seconds = time.monotonic() - self._started
+            self._say(f"{self._done}/{self._steps}  {name}  {seconds:.1f} s")
+
+    def _draw(self, name: str) -> None:
+        if self._is_terminal:
+            full = _BAR_CELLS * self._done // max(self._steps, 1)
+            bar = "━" * full + "┄" * (_BAR_CELLS - full)
+            print(f"\r\x1b[K{bar} {name} …", end="", file=sys.stderr, flush=True)
+
+    def _say(self, line: str) -> None:
+        start = "\r\x1b[K" if self._is_terminal else ""
+        print(f"{start}{line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _followed(steps: int) -> Iterator[dict[str, Any]]:
+    """Run configuration under which the steps are told as they go."""
+    handler = _StepLines(steps)
+    logger = logging.getLogger(_LOGGER)
+    logger.addHandler(handler)
+    try:
+        yield {"loggers": {"steps": {}}}
+    finally:
+        logger.removeHandler(handler)
+
+
+@dg.logger(description="Hands events to who follows a run on the terminal.")
+def step_logger(context: dg.InitLoggerContext) -> logging.Logger:
+    """The logger that a followed run reports to."""
+    logger = logging.getLogger(_LOGGER)
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    return logger
 
 
 class RunFailedError(FootfallError):
@@ -37,7 +100,7 @@ def follow_run(home: Path, first: date, last: date) -> bool:
         RunFailedError: a step failed.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    defs = build_defs(home=str(home), retry=None)
+    defs = build_defs(home=str(home), retry=None, loggers={"steps": step_logger})
     job = defs.resolve_job_def("daily")
     if first == last:
         where = {"partition_key": first.isoformat()}
@@ -48,9 +111,9 @@ def follow_run(home: Path, first: date, last: date) -> bool:
             "dagster/asset_partition_range_start": first.isoformat(),
             "dagster/asset_partition_range_end": last.isoformat(),
         }
-    with _instance(home) as instance:
+    with _instance(home) as instance, _followed(len(job.nodes)) as run_config:
         result = job.execute_in_process(
-            instance=instance, raise_on_error=False, tags=tags, run_config=_QUIET, **where
+            instance=instance, raise_on_error=False, tags=tags, run_config=run_config, **where
         )
     for event in result.all_events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":

@@ -40,7 +40,9 @@ expected as (
         event_key,
         count(*) as copy_count,
         count(distinct row(arrival_date, source_file, source_line)) as place_count,
-        unnest(min(row(arrival_date, source_file, source_line))),
+        min(row(arrival_date, source_file, source_line))[1] as arrival_date,
+        min(row(arrival_date, source_file, source_line))[2] as source_file,
+        min(row(arrival_date, source_file, source_line))[3] as source_line,
     from copies
     where event_key in (select event_key from repeated)
     group by event_key
