@@ -13,18 +13,17 @@ SOURCES_OF_THE_MODELS = {
     "fct_funnel_entries": {"inputs.funnels"},
     "fct_orders": {"inputs.settings"},
     "funnel_steps": {"inputs.funnels"},
+    # Its hook names the parts that staging reads: a variable of the connection that runs the model.
+    "int_event_copies": {"inputs.log_parts"},
     "int_funnels": {"inputs.funnels"},
     "int_order_values": {"inputs.sources"},
     "kpi_daily": {"inputs.log_days"},
     "recommendations": {"ml.recommendations"},
     "similar_products": {"ml.similar_products"},
     "anomaly_scores": {"ml.anomaly_scores"},
-    "model_metrics": {"ml.model_metrics"},
+    # Every family writes metrics; the second name is lineage alone.
+    "model_metrics": {"ml.model_metrics", "ml.anomaly_scores"},
 }
-
-
-# Whoever writes a test for one of them takes it out here.
-STILL_UNTESTED = {"dim_products", "model_metrics"}
 
 
 def names(node: Node, kind: str, parts: int) -> set[str]:
@@ -183,7 +182,7 @@ def test_a_table_without_contract_or_type_is_found():
 
 
 def test_every_table_for_people_is_read_by_a_data_test():
-    assert untested(nodes_of_type("model"), nodes_of_type("test")) == STILL_UNTESTED
+    assert untested(nodes_of_type("model"), nodes_of_type("test")) == set()
 
 
 def test_a_table_that_no_test_reads_is_found():

@@ -11,8 +11,8 @@ steps as (
 
     select
         funnel,
-        event_name,
-    from {{ source('inputs', 'funnels') }}
+        unnest(event_names) as event_name,
+    from funnels
 
 ),
 
