@@ -7,8 +7,8 @@
 }}
 
 {% set dimensions_of_events = [
-    ('device_type', 'grouped'), ('country', 'grouped'), ('source', 'grouped'), ('channel', 'grouped'),
-    ('category', 'category_grouped'),
+    ('device_type', 'grouped'), ('country', 'grouped'), ('source', 'grouped'),
+    ('channel', 'grouped'), ('category', 'category_grouped'),
 ] %}
 
 with
@@ -124,7 +124,8 @@ session_categories as (
                 where report_date in (select report_date from dates)
             )
             and report_date in (
-                select distinct unnest([report_date, report_date + 1, report_date + 2]) as report_date
+                select distinct
+                    unnest([report_date, report_date + 1, report_date + 2]) as report_date,
                 from dates
             )
             and not is_bot
@@ -135,7 +136,8 @@ session_categories as (
             coalesce(category, '(not set)') as category,
         from {{ ref('fct_product_interactions') }}
         where report_date in (
-                select distinct unnest([report_date, report_date + 1, report_date + 2]) as report_date
+                select distinct
+                    unnest([report_date, report_date + 1, report_date + 2]) as report_date,
                 from dates
             )
     ) as lines on session_events.event_key = lines.event_key
@@ -177,7 +179,8 @@ facts as (
 
 ),
 
--- A visitor has few values a day: counted together first, all dimensions add up from a tenth of the rows.
+-- A visitor has few values a day: counted together first, all dimensions add up from a
+-- tenth of the rows.
 grouped as (
 
     select
@@ -237,7 +240,9 @@ event_counts as (
         {{ dimension }} as value,
         count(distinct visitor_id) filter (where is_sessionable) as visitors,
         count(distinct person_id) filter (where is_sessionable) as persons,
-        {% for column in ['page_views', 'product_views', 'cart_adds', 'checkouts', 'impressions'] -%}
+        {% for column in [
+            'page_views', 'product_views', 'cart_adds', 'checkouts', 'impressions',
+        ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}
     from {{ groups }}
@@ -324,8 +329,10 @@ order_values as (
         coalesce(order_categories.category, '(not set)') as value,
         orders.report_date,
         orders.visitor_id,
-        case when order_categories.order_key is null then orders.items else order_categories.items end
-            as items,
+        case
+            when order_categories.order_key is null then orders.items
+            else order_categories.items
+        end as items,
         case
             when order_categories.order_key is null then orders.gross_revenue
             else order_categories.gross_revenue
@@ -387,9 +394,9 @@ counts as (
         dimension,
         value,
         {% for column in [
-            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions', 'converting_sessions',
-            'page_views', 'product_views', 'cart_adds', 'checkouts', 'orders', 'orders_without_value',
-            'converting_visitors', 'impressions', 'clicks',
+            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions',
+            'converting_sessions', 'page_views', 'product_views', 'cart_adds', 'checkouts',
+            'orders', 'orders_without_value', 'converting_visitors', 'impressions', 'clicks',
         ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}
@@ -438,8 +445,8 @@ final as (
         clicks,
         {{ ratio_columns(only_by_dimension=true) }}
     from counts
-    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds + checkouts
-        + orders + converting_visitors + items + impressions + clicks > 0
+    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds
+        + checkouts + orders + converting_visitors + items + impressions + clicks > 0
         or gross_revenue <> 0
         or refunds <> 0
 
