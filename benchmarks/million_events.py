@@ -2,8 +2,9 @@
 
     python -m benchmarks.million_events [--days 10] [--visitors 10000] [--parts]
 
-The events are those of `footfall simulate`, with late, duplicate and invalid lines, ten days of a hundred
-thousand by default. Each stage is a process of its own, then the whole is `footfall run` from the start.
+The events are those of `footfall simulate`, with late, duplicate and invalid lines, ten days
+of a hundred thousand by default. Each stage is a process of its own, then the whole is
+`footfall run` from the start.
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
     python -m benchmarks.stage load|build|train|publish
 
-Belongs here: the stages of `footfall run` without Dagster around them, and the seconds of each dbt node.
+Belongs here: the stages of `footfall run` without Dagster around them, and the seconds of
+each dbt node.
 """
 
 import json

@@ -2,9 +2,9 @@
 
     python -m benchmarks.tiny_days [--days 30] [--visitors 20]
 
-A day of some two hundred events: what it costs is start-up, orchestration, checks, dbt and the models,
-not rows. `footfall run` and Dagster's own launcher (`dg launch`) are timed as whole processes; the parts are
-the steps of the first, as Dagster has noted them.
+A day of some two hundred events: what it costs is start-up, orchestration, checks, dbt and the
+models, not rows. `footfall run` and Dagster's own launcher (`dg launch`) are timed as whole
+processes; the parts are the steps of the first, as Dagster has noted them.
 """
 
 import argparse

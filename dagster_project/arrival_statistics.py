@@ -1,8 +1,8 @@
 """Whether a day's arrivals look like those of the weeks before.
 
-Belongs here: volumes by source and shares of nulls by column against the same weekdays of the four weeks before,
-read from the seals and from the footers of the sealed parts: no row is opened. Findings warn, they never
-block.
+Belongs here: volumes by source and shares of nulls by column against the same weekdays of the four
+weeks before, read from the seals and from the footers of the sealed parts: no row is opened.
+Findings warn, they never block.
 """
 
 from collections import defaultdict
@@ -17,7 +17,8 @@ from dagster_project.ingest.seals import Manifest
 from dagster_project.state import StatePaths
 
 _WEEKS = 4
-# Below this a day says little; above it, less than a third or more than three times the usual is worth a look.
+# Below this a day says little; above it, less than a third or more than three times the usual
+# is worth a look.
 _MIN_ROWS = 50
 _MIN_WEEKS = 2
 _FACTOR = 3.0

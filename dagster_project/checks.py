@@ -1,7 +1,7 @@
 """Reports as asset checks and metadata.
 
-Belongs here: what Dagster shows of a load, with what to do about it. Contract and immutability block;
-files and statistics warn. Not here: how anything is checked.
+Belongs here: what Dagster shows of a load, with what to do about it. Contract and immutability
+block; files and statistics warn. Not here: how anything is checked.
 """
 
 from collections.abc import Iterator
@@ -20,28 +20,42 @@ EVENT_LOG_CHECKS = [
         "event_batch_meets_contract",
         asset=_KEY,
         blocking=True,
-        description="Great Expectations suite over the batch's rows, and the share of quarantined rows; before the seal.",
+        description=(
+            "Great Expectations suite over the batch's rows, and the share of quarantined rows; "
+            "before the seal."
+        ),
     ),
     dg.AssetCheckSpec(
         "event_log_is_unaltered",
         asset=_KEY,
         blocking=True,
-        description="Great Expectations suite over the seals: the chain, what this run wrote, and a rotating thirtieth of the log.",
+        description=(
+            "Great Expectations suite over the seals: the chain, what this run wrote, and a "
+            "rotating thirtieth of the log."
+        ),
     ),
     dg.AssetCheckSpec(
         "landed_files_are_loaded",
         asset=_KEY,
-        description="Warns where a landed file could not be read, changed after it was sealed, or was still being written.",
+        description=(
+            "Warns where a landed file could not be read, changed after it was sealed, or was "
+            "still being written."
+        ),
     ),
     dg.AssetCheckSpec(
         "arrival_volume_is_usual",
         asset=_KEY,
-        description="Warns where a source's rows are far from the same weekdays of the four weeks before.",
+        description=(
+            "Warns where a source's rows are far from the same weekdays of the four weeks before."
+        ),
     ),
     dg.AssetCheckSpec(
         "null_shares_are_usual",
         asset=_KEY,
-        description="Warns where a column is empty far more often than on the same weekdays of the four weeks before.",
+        description=(
+            "Warns where a column is empty far more often than on the same weekdays of the "
+            "four weeks before."
+        ),
     ),
 ]
 

@@ -1,8 +1,8 @@
 """dbt, run inside this process.
 
-A dbt started as a subprocess costs 4 to 5 seconds before its first statement; in a warm process the same
-build takes two. Belongs here: parsing the project into the state folder, running a selection, and
-what came of each node. Not here: Dagster, and what any model computes.
+A dbt started as a subprocess costs 4 to 5 seconds before its first statement; in a warm process the
+same build takes two. Belongs here: parsing the project into the state folder, running a selection,
+and what came of each node. Not here: Dagster, and what any model computes.
 """
 
 import contextlib

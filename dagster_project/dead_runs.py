@@ -1,10 +1,10 @@
 """Runs whose process has gone: ended for Dagster, and their places in the pool given free.
 
-A run that is killed (kill -9, a power cut) stays `started` in Dagster and keeps its slot in the pool
-`warehouse`, so that every later run would wait for it for ever. Each run therefore holds an flock on a
-file of its own while it lives; the kernel lets go of it however the process ends. Belongs here: holding
-that sign of life, and clearing up after runs that have none. Not here: the lock of the state folder
-(`ingest/lock.py`), which guards the data.
+A run that is killed (kill -9, a power cut) stays `started` in Dagster and keeps its slot in the
+pool `warehouse`, so that every later run would wait for it for ever. Each run therefore holds an
+flock on a file of its own while it lives; the kernel lets go of it however the process ends.
+Belongs here: holding that sign of life, and clearing up after runs that have none. Not here: the
+lock of the state folder (`ingest/lock.py`), which guards the data.
 """
 
 import fcntl
@@ -45,8 +45,8 @@ def sign_of_life(paths: StatePaths, run_id: str) -> Iterator[None]:
 def clear_up(instance: dg.DagsterInstance, paths: StatePaths, own_run: str) -> list[str]:
     """End the runs that are dead and free what they hold in the pools.
 
-    A run is dead if its sign of life is there and nobody holds it, or if it holds a slot though it has
-    no sign at all or is finished: a run takes slots only after it shows the sign.
+    A run is dead if its sign of life is there and nobody holds it, or if it holds a slot though it
+    has no sign at all or is finished: a run takes slots only after it shows the sign.
 
     Args:
         instance: Dagster's instance, on whose storage the runs are.

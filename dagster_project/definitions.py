@@ -40,7 +40,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
     retry = overrides.get("retry", _RETRY)
     settings = load_settings(paths.settings_file) if paths.settings_file.exists() else None
     partitions = daily_partitions(first_day(paths, settings))
-    # The folder comes into being here if Dagster is started before `footfall init`: it is private too.
+    # The folder comes into being here if Dagster is started before `footfall init`: it is
+    # private too.
     make_folder(home, mode=0o700)
     manifest = dbt_build.read_manifest(paths)
     columns = written_tables(manifest)
@@ -61,8 +62,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         schedules=[daily_schedule(job, settings.settings.schedule_hour if settings else 3)],
         sensors=[late_files_sensor(job)],
         resources={"state": FootfallState(home=str(home), now=overrides.get("now", ""))},
-        # One process a run, whatever is materialised: start-up costs most, and the resource clears up
-        # after dead runs before the first step asks for a place in the pool.
+        # One process a run, whatever is materialised: start-up costs most, and the resource clears
+        # up after dead runs before the first step asks for a place in the pool.
         executor=dg.in_process_executor,
         loggers=overrides.get("loggers"),
     )

@@ -49,8 +49,8 @@ def late_files_sensor(job: Any) -> dg.SensorDefinition:
         name="late_files",
         minimum_interval_seconds=900,
         description=(
-            "Looks every 15 minutes for files that landed for a closed arrival date, and loads them "
-            "under today's, once for each set of waiting files."
+            "Looks every 15 minutes for files that landed for a closed arrival date, and loads "
+            "them under today's, once for each set of waiting files."
         ),
     )
     def late_files(

@@ -1,8 +1,8 @@
 """From landed files to sealed days, with the checks that must hold before a seal.
 
-Belongs here: the order of stage, check and seal over the days of a run, and what there is to say about
-it afterwards. Not here: reading, treating or sealing itself (`ingest/`), the contract and its suites
-(`expectations/`), and Dagster.
+Belongs here: the order of stage, check and seal over the days of a run, and what there is to say
+about it afterwards. Not here: reading, treating or sealing itself (`ingest/`), the contract and its
+suites (`expectations/`), and Dagster.
 """
 
 from collections.abc import Sequence
@@ -211,7 +211,7 @@ def _check_and_seal(
     now: datetime,
     report: LoadReport,
 ) -> bool:
-    """Check batches together and seal them; where something is found, one by one up to the first refused.
+    """Check batches together and seal them; if something is found, singly, up to the first refused.
 
     Returns:
         Whether all of them are sealed.

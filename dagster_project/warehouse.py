@@ -1,7 +1,7 @@
 """The warehouse file from Python's side: the work set, and reading.
 
-Belongs here: writing down which arrival dates a run owes before dbt starts, striking them off after, and
-read-only queries for the closing table. Only dbt writes tables that people read.
+Belongs here: writing down which arrival dates a run owes before dbt starts, striking them off
+after, and read-only queries for the closing table. Only dbt writes tables that people read.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _SETTING_INPUTS = ("sources", "settings", "event_types", "funnels")
 
 
 def inputs_fingerprint(paths: StatePaths) -> str:
-    """SHA-256 over the models and the settings that they read: if it moves, all tables are stale."""
+    """SHA-256 over the models and the settings they read: if it moves, all tables are stale."""
     digest = hashlib.sha256(project_fingerprint().encode())
     with duckdb.connect() as con:
         for name in _SETTING_INPUTS:
@@ -32,9 +32,9 @@ def inputs_fingerprint(paths: StatePaths) -> str:
 def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
     """Write down the arrival dates of a run before dbt starts.
 
-    Owed are the dates asked for, those that an earlier run left unfinished, and those that were sealed
-    since the last run that finished. A warehouse that is new, or was built by other models or
-    settings, owes the whole log.
+    Owed are the dates asked for, those that an earlier run left unfinished, and those that were
+    sealed since the last run that finished. A warehouse that is new, or was built by other models
+    or settings, owes the whole log.
 
     Returns:
         All dates now owed.

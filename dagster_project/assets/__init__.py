@@ -1,1 +1,4 @@
-"""Assets: thin. Each reads, calls, writes and reports; rules live in `dbt/`, `ml/`, `expectations/` and `ingest/`."""
+"""Assets: thin. Each reads, calls, writes and reports.
+
+Not here: rules, which live in `dbt/`, `ml/`, `expectations/` and `ingest/`.
+"""

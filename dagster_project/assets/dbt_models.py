@@ -14,8 +14,10 @@ from dagster_project.state import StatePaths
 LAYER_TAG = "footfall/layer"
 _GROUPS = {"marts": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
 _OWNERS = {
-    "core": "team:data-engineering", "marts": "team:analytics-engineering", "ml": "team:data-science",
-}  # fmt: skip
+    "core": "team:data-engineering",
+    "marts": "team:analytics-engineering",
+    "ml": "team:data-science",
+}
 
 
 class Translator(DagsterDbtTranslator):
@@ -38,7 +40,7 @@ class Translator(DagsterDbtTranslator):
         return _GROUPS.get(dbt_resource_props["schema"], "core")
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        """The layer, by which the lineage can be narrowed down: most of `core` is working tables."""
+        """The layer, by which lineage can be narrowed down: most of `core` is working tables."""
         layer = {LAYER_TAG: dbt_resource_props["schema"]}
         return {**super().get_tags(dbt_resource_props), **layer}
 
@@ -89,7 +91,7 @@ def dbt_model_assets(
 
 
 def seed_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """The seeds, as what lies outside: they come with the project and are loaded with their readers."""
+    """The seeds, as what lies outside: they come with the project, loaded with their readers."""
     translator = Translator()
     return [
         dg.AssetSpec(
@@ -115,8 +117,8 @@ def _selected_nodes(
 ) -> dict[str, Mapping[str, Any]]:
     """The nodes behind the selected assets and checks, by dbt's id.
 
-    Seeds depend on nothing, so as assets they would run before the log is there; they go along with whatever
-    reads them.
+    Seeds depend on nothing, so as assets they would run before the log is there; they go along with
+    whatever reads them.
     """
     check_names = {key.name for key in context.selected_asset_check_keys}
     nodes: Mapping[str, Mapping[str, Any]] = manifest["nodes"]
@@ -144,7 +146,7 @@ def _selected_nodes(
 def _scratch_behind(
     nodes: Mapping[str, Mapping[str, Any]], chosen: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The scratch tables that chosen nodes read: in memory, so that nothing is left of other steps'."""
+    """The scratch tables that chosen nodes read: in memory, so nothing is left of other steps'."""
     found: dict[str, Mapping[str, Any]] = {}
     waiting = list(chosen.values())
     while waiting:
@@ -243,8 +245,8 @@ def _events(
         first = broken[0]
         said = first.message.splitlines()[0] if first.message else first.status
         raise dg.Failure(
-            f"dbt: {nodes[first.unique_id]['name']} failed: {said} ({len(broken)} nodes failed; the "
-            "dates stay in the work set and are built again by the next run)",
+            f"dbt: {nodes[first.unique_id]['name']} failed: {said} ({len(broken)} nodes failed; "
+            "the dates stay in the work set and are built again by the next run)",
             allow_retries=False,
         )
 
@@ -263,9 +265,10 @@ def _check_result(
         metadata["what_to_do"] = dg.MarkdownMetadataValue(
             "Nothing was published, and the dates stay owed. The rows that break it are what "
             f"`warehouse/dbt/compiled/footfall/{node['original_file_path']}` selects from "
-            "`warehouse/footfall.duckdb` (tables in `scratch` are gone with the run; `dbt build --select "
-            f"+{node['name']}` makes them again). Mend the cause and materialise the partition again; a run without "
-            "`warehouse/footfall.duckdb` builds everything anew from the log."
+            "`warehouse/footfall.duckdb` (tables in `scratch` are gone with the run; "
+            f"`dbt build --select +{node['name']}` makes them again). Mend the cause and "
+            "materialise the partition again; a run without `warehouse/footfall.duckdb` builds "
+            "everything anew from the log."
         )
     return dg.AssetCheckResult(
         passed=result.status in {"pass", "success"},

@@ -30,7 +30,8 @@ def event_log_asset(
         kinds={"parquet", "duckdb"},
         description=(
             "The immutable log: every line of the day's files, checked against the event contract, "
-            "freed of direct identifiers and sealed with a hash chain. A closed day is verified, never rewritten."
+            "freed of direct identifiers and sealed with a hash chain. A closed day is verified, "
+            "never rewritten."
         ),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),

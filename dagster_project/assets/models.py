@@ -1,4 +1,4 @@
-"""The ML assets: each trains or scores its partitions and writes files that dbt reads as sources."""
+"""The ML assets: each trains or scores its partitions, and writes files that are dbt's sources."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -41,8 +41,8 @@ def _family(
             name="model_inputs_are_unchanged",
             asset=_key(next(iter(outputs))),
             description=(
-                "Warns where an older day was loaded after later models were trained: they are stale "
-                "until they are made again."
+                "Warns where an older day was loaded after later models were trained: they are "
+                "stale until they are made again."
             ),
         ),
     ]
@@ -133,8 +133,8 @@ def model_assets(
         "recommendations_model",
         "recommendations",
         {
-            "recommendations": "Ten products a person, by ALS on weighted behaviour, or the most popular "
-            "where the model has no history or is no better.",
+            "recommendations": "Ten products a person, by ALS on weighted behaviour, or the most "
+            "popular where the model has no history or is no better.",
             "similar_products": "Ten products like each product, by cosine of the item factors.",
         },
         ["ml_interactions", "ml_bought", "ml_visitors"],
@@ -146,8 +146,8 @@ def model_assets(
         "anomaly_model",
         "anomalies",
         {
-            "anomaly_scores": "How surprising each log-in is against its person's own past, and each KPI "
-            "against its weekly season."
+            "anomaly_scores": "How surprising each log-in is against its person's own past, and "
+            "each KPI against its weekly season."
         },
         ["ml_logins", "ml_kpi_series"],
         training.score_anomalies,

@@ -25,8 +25,9 @@ def published_marts_asset(
         owners=["team:analytics-engineering"],
         kinds={"duckdb", "parquet"},
         description=(
-            "The published set that BI tools read: one DuckDB file and a Parquet file a mart, swapped at "
-            "once. Readers of the version before go on undisturbed; the last three are kept."
+            "The published set that BI tools read: one DuckDB file and a Parquet file a mart, "
+            "swapped at once. Readers of the version before go on undisturbed; the last three are "
+            "kept."
         ),
         deps=list(upstream),
         partitions_def=partitions,

@@ -1,7 +1,8 @@
 """The command `footfall`: finds the command, runs it, and says what went wrong in one line.
 
 Belongs here: the list of commands, the state folder, exit codes, errors. What a command does is in
-the module of its name, which is imported only when it is called: `footfall --help` imports no Dagster.
+the module of its name, which is imported only when it is called:
+`footfall --help` imports no Dagster.
 
 A command's module has `register(subparsers)`, which adds its parser, and `run(args, home) -> int`.
 """

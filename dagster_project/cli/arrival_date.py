@@ -1,4 +1,7 @@
-"""An arrival date as a word of the command line. Which date makes sense is the command's business."""
+"""An arrival date as a word of the command line.
+
+Which date makes sense is the command's business.
+"""
 
 import argparse
 from datetime import date

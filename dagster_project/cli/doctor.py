@@ -1,4 +1,7 @@
-"""`footfall doctor`: what is wrong with the installation or the state, and how to mend it. It changes nothing."""
+"""`footfall doctor`: what is wrong with the installation or the state, and how to mend it.
+
+It changes nothing.
+"""
 
 import argparse
 import shutil

@@ -74,8 +74,9 @@ def _print_kpis(paths: Any) -> None:
     ]  # fmt: skip
     rows = warehouse.query(
         paths,
-        "select report_date, visitors, sessions, orders, round(gross_revenue, 2), round(refunds, 2), round(aov, 2), "
-        "round(session_conversion_rate, 4), round(bounce_rate, 4) from marts.kpi_daily "
+        "select report_date, visitors, sessions, orders, round(gross_revenue, 2), "
+        "round(refunds, 2), round(aov, 2), round(session_conversion_rate, 4), "
+        "round(bounce_rate, 4) from marts.kpi_daily "
         "order by report_date desc limit 14",
     )
     print(render_table(columns, rows[::-1]))

@@ -1,7 +1,7 @@
 """Errors that a user sees as one line: what, where, what to do.
 
-Every error that footfall raises on purpose derives from `FootfallError`; the command line prints its
-text and exits with `exit_code`.
+Every error that footfall raises on purpose derives from `FootfallError`; the command line prints
+its text and exits with `exit_code`.
 """
 
 

@@ -1,4 +1,4 @@
-"""How a historical file comes into the landing folder: cut by the days of its events, once and whole.
+"""How a historical file comes into the landing folder: cut by its events' days, once and whole.
 
 Reading rows is `readers.py`; which landed files are read at all is `landing.py`.
 """

@@ -1,4 +1,7 @@
-{# The channel of a session by its campaign parameters and referrer; the rule is in docs/metrics.md. #}
+{#
+    The channel of a session by its campaign parameters and referrer; the rule is in
+    docs/metrics.md.
+#}
 {% macro referrer_host(referrer) -%}
     regexp_replace(
         regexp_extract(lower({{ referrer }}), '//([^/?#:]+)', 1), '^www\.', ''
@@ -8,7 +11,8 @@
 {% macro channel(utm_source, utm_medium, utm_campaign, referrer, host_kind) -%}
     case
         when lower({{ utm_medium }}) in ('cpc', 'ppc', 'paidsearch', 'paid') then 'Paid Search'
-        when lower({{ utm_medium }}) in ('paidsocial', 'paid_social', 'social-paid') then 'Paid Social'
+        when lower({{ utm_medium }}) in ('paidsocial', 'paid_social', 'social-paid')
+            then 'Paid Social'
         when lower({{ utm_medium }}) in ('display', 'banner', 'cpm') then 'Display'
         when lower({{ utm_medium }}) in ('email', 'e-mail')
             or lower({{ utm_source }}) in ('email', 'newsletter') then 'Email'

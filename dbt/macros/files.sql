@@ -1,6 +1,7 @@
 {#
-    Which files a run reads. The log is read by name, from the seals and for the work set alone: a part that a crash
-    left without a seal is never read, and an older day is never opened. Without a work set, everything.
+    Which files a run reads. The log is read by name, from the seals and for the work set alone: a
+    part that a crash left without a seal is never read, and an older day is never opened. Without a
+    work set, everything.
 #}
 {% macro select_log_files() -%}
     set variable log_files = (

@@ -22,7 +22,10 @@
     {{ hash_of(["'visitor'", visitor_id]) }}
 {%- endmacro %}
 
-{# The order of events, everywhere, as one sortable text: microseconds in eighteen digits for any year, then the key. #}
+{#
+    The order of events, everywhere, as one sortable text: microseconds in eighteen digits for any
+    year, then the key.
+#}
 {% macro event_order(event_ts='event_ts', event_key='event_key') -%}
     cast(epoch_us({{ event_ts }}) + 500000000000000000 as varchar) || {{ event_key }}
 {%- endmacro %}
@@ -31,11 +34,12 @@
 {% macro content_hash(copy) -%}
     md5(to_json(row(
         {%- for column in [
-            'event_name', 'event_ts', 'user_id', 'anonymous_id', 'device_id', 'source_session_id', 'product_id',
-            'category', 'brand', 'price', 'quantity', 'currency', 'order_id', 'revenue', 'coupon', 'impression_id',
-            'page_url', 'page_path', 'referrer', 'utm_source', 'utm_medium', 'utm_campaign', 'device_type', 'os',
-            'browser', 'app', 'country', 'region', 'city', 'ip_truncated', 'locale', 'user_agent_family', 'is_bot',
-            'consent', 'properties',
+            'event_name', 'event_ts', 'user_id', 'anonymous_id', 'device_id', 'source_session_id',
+            'product_id', 'category', 'brand', 'price', 'quantity', 'currency', 'order_id',
+            'revenue', 'coupon', 'impression_id', 'page_url', 'page_path', 'referrer', 'utm_source',
+            'utm_medium', 'utm_campaign', 'device_type', 'os', 'browser', 'app', 'country',
+            'region', 'city', 'ip_truncated', 'locale', 'user_agent_family', 'is_bot', 'consent',
+            'properties',
         ] %}
         {{ copy }}.{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}

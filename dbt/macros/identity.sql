@@ -1,8 +1,9 @@
 {#
-    Who is behind a visitor, and when. `evidence` holds visitor_id, event_ts, event_key, user_id, is_logout of
-    the visitors in question, `visitors` their visitor_id, is_user_visitor and user_id (of visitors that are a
-    user id themselves). Gives intervals that cover all time. The rule is in docs/metrics.md; it is used on
-    all evidence for `map_visitor_person` and on the evidence up to a date for the models' inputs.
+    Who is behind a visitor, and when. `evidence` holds visitor_id, event_ts, event_key, user_id,
+    is_logout of the visitors in question, `visitors` their visitor_id, is_user_visitor and user_id
+    (of visitors that are a user id themselves). Gives intervals that cover all time. The rule is in
+    docs/metrics.md; it is used on all evidence for `map_visitor_person` and on the evidence up to a
+    date for the models' inputs.
 #}
 {% macro visitor_ties(evidence, visitors) -%}
     with

@@ -1,7 +1,8 @@
 {#
-    The lines of events: the elements of `properties.products`, else one line from the event's own columns.
-    `events` needs event_key, product_id, category, brand, quantity, reporting_price, is_in_reporting_currency
-    and properties; extra columns are carried along. No line where there is nothing to put on it.
+    The lines of events: the elements of `properties.products`, else one line from the event's own
+    columns. `events` needs event_key, product_id, category, brand, quantity, reporting_price,
+    is_in_reporting_currency and properties; extra columns are carried along. No line where there is
+    nothing to put on it.
 #}
 {% macro event_lines(events, carried) -%}
     select
@@ -9,12 +10,18 @@
             events.{{ column }},
         {% endfor -%}
         cast(coalesce(array_lines.line_number, 1) as integer) as line_number,
-        case when array_lines.line is null then events.product_id else array_lines.line ->> '$.product_id' end
-            as product_id,
-        case when array_lines.line is null then events.category else array_lines.line ->> '$.category' end
-            as category,
-        case when array_lines.line is null then events.brand else array_lines.line ->> '$.brand' end
-            as brand,
+        case
+            when array_lines.line is null then events.product_id
+            else array_lines.line ->> '$.product_id'
+        end as product_id,
+        case
+            when array_lines.line is null then events.category
+            else array_lines.line ->> '$.category'
+        end as category,
+        case
+            when array_lines.line is null then events.brand
+            else array_lines.line ->> '$.brand'
+        end as brand,
         case
             when array_lines.line is null then events.reporting_price
             when events.is_in_reporting_currency

@@ -1,16 +1,18 @@
 {#
     The four ways in which a table comes about. Each model is one transaction.
 
-    scratch          made anew in every run, as large as the run's work, in a database in memory that goes with the
-                     process. `as_view` where its rows are read too seldom to be worth keeping.
+    scratch          made anew in every run, as large as the run's work, in a database in memory
+                     that goes with the process. `as_view` where its rows are read too seldom to be
+                     worth keeping.
     made_whole       made anew in every run, for tables that are small however long the history.
-    replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names the models
-                     that hold the keys, those of all new rows among them; `replace_key` the key; `prune_by` a column
-                     that the key determines, which keeps the delete from reading the whole table.
-                     `reads_itself` where the model looks at its own rows: then the new ones are put aside before the
-                     delete, and their keys are deleted as well.
-    accumulate       an outbox: new rows are added, nothing is removed until the work set is struck off. It keeps
-                     what could not be found again after a kill.
+    replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names
+                     the models that hold the keys, those of all new rows among them; `replace_key`
+                     the key; `prune_by` a column that the key determines, which keeps the delete
+                     from reading the whole table.
+                     `reads_itself` where the model looks at its own rows: then the new ones are put
+                     aside before the delete, and their keys are deleted as well.
+    accumulate       an outbox: new rows are added, nothing is removed until the work set is struck
+                     off. It keeps what could not be found again after a kill.
 #}
 {% macro create_or_replace(kind) -%}
     {%- set target_relation = this.incorporate(type=kind) -%}
@@ -51,7 +53,9 @@
     {%- endif -%}
     {%- set touched = keys | join(' union all ') -%}
     delete from {{ target }}
-    where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from ({{ touched }}) as touched_keys)
+    where ({{ key | join(', ') }}) in (
+        select {{ key | join(', ') }} from ({{ touched }}) as touched_keys
+    )
     {%- if prune_by %}
         and {{ prune_by }} in (select distinct {{ prune_by }} from ({{ touched }}) as touched_dates)
     {%- endif -%}

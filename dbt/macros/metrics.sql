@@ -1,6 +1,7 @@
 {#
-    The one place of every ratio. `numerator` and `denominator` are counts of the KPI base; `complement` is
-    1 − ratio. A rate whose denominator is 0 is null. The page docs/metrics.md says what the counts are.
+    The one place of every ratio. `numerator` and `denominator` are counts of the KPI base;
+    `complement` is 1 − ratio. A rate whose denominator is 0 is null. The page docs/metrics.md says
+    what the counts are.
 #}
 {% macro ratio_metrics() %}
 {% set text %}
@@ -56,6 +57,7 @@
 
 {% macro ratio_columns(only_by_dimension=false) -%}
     {%- for metric in ratio_metrics() if metric.by_dimension or not only_by_dimension %}
-        {{ '1 - ' if metric.complement }}cast({{ metric.numerator }} as double) / nullif({{ metric.denominator }}, 0) as {{ metric.name }},
+        {{ '1 - ' if metric.complement }}cast({{ metric.numerator }} as double)
+            / nullif({{ metric.denominator }}, 0) as {{ metric.name }},
     {%- endfor -%}
 {%- endmacro %}

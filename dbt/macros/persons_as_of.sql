@@ -1,6 +1,7 @@
 {#
-    Rows with the person behind each as it was known on the arrival date `as_of_date` (law 4): by the row's own user id,
-    else by the evidence that had arrived by then. `rows` is a CTE with visitor_id, user_id and event_ts.
+    Rows with the person behind each as it was known on the arrival date `as_of_date` (law 4): by
+    the row's own user id, else by the evidence that had arrived by then. `rows` is a CTE with
+    visitor_id, user_id and event_ts.
 #}
 {% macro persons_as_of(rows) -%}
     with

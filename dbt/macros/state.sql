@@ -1,7 +1,8 @@
 {#
-    What earlier runs left. A model that must know the stored state of a table which is built from it
-    (sessions as they stand, before they are made again) cannot `ref` it: that would be a cycle. It
-    says `state('fct_sessions')` instead, and `create_state` makes every such table before the first run.
+    What earlier runs left. A model that must know the stored state of a table which is built from
+    it (sessions as they stand, before they are made again) cannot `ref` it: that would be a
+    cycle. It says `state('fct_sessions')` instead, and `create_state` makes every such table
+    before the first run.
 #}
 {% macro state(model) -%}
     {%- if model.startswith('int_') -%}
@@ -13,14 +14,22 @@
 
 {% macro create_state() -%}
     {%- if execute -%}
-        {%- set statements = ['create schema if not exists state', 'create table if not exists state.work_set (arrival_date date)'] -%}
-        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized in ('replace_touched', 'accumulate') -%}
+        {%- set statements = [
+            'create schema if not exists state',
+            'create table if not exists state.work_set (arrival_date date)',
+        ] -%}
+        {%- for node in graph.nodes.values()
+            if node.resource_type == 'model'
+            and node.config.materialized in ('replace_touched', 'accumulate') -%}
             {%- set columns = [] -%}
             {%- for column in node.columns.values() -%}
                 {%- do columns.append(column.name ~ ' ' ~ column.data_type) -%}
             {%- endfor -%}
             {%- do statements.append('create schema if not exists ' ~ node.schema) -%}
-            {%- do statements.append('create table if not exists ' ~ node.schema ~ '.' ~ node.alias ~ ' (' ~ columns | join(', ') ~ ')') -%}
+            {%- do statements.append(
+                'create table if not exists ' ~ node.schema ~ '.' ~ node.alias
+                ~ ' (' ~ columns | join(', ') ~ ')'
+            ) -%}
         {%- endfor -%}
         {{ statements | join(';\n') }}
     {%- endif -%}

@@ -1,4 +1,7 @@
-"""The pages say what the code has: columns of the marts and ratios in docs/metrics.md, README's links."""
+"""The pages say what the code has.
+
+The columns of the marts and the ratios stand in docs/metrics.md; README's links lead somewhere.
+"""
 
 import re
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Imports point one way: `dagster_project` knows all, `ml` and `expectations` nobody, the oracle itself."""
+"""Imports point one way.
+
+`dagster_project` knows all, `ml` and `expectations` know nobody, the oracle knows itself alone.
+"""
 
 import ast
 import sys

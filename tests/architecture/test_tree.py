@@ -15,7 +15,8 @@ PACKAGES = {
 VAGUE = {"utils", "helpers", "common"}
 # Pages of documentation may be cited; an index to install from is a choice of the machine.
 _REGISTRY = re.compile(
-    r"https?://[^\s\"'<>)]*(?:pypi|pythonhosted|simple/|registry\.|npmjs|crates\.io|artifactory|nexus)",
+    r"https?://[^\s\"'<>)]*"
+    r"(?:pypi|pythonhosted|simple/|registry\.|npmjs|crates\.io|artifactory|nexus)",
     re.IGNORECASE,
 )
 _MACHINE = re.compile(r"(?<![\w.$}*/])/(?:home/\w|root/|Users/\w|work/\w|mnt/\w|opt/\w|workspace)")

@@ -24,7 +24,7 @@ def closing(sql: str, opening: int) -> int:
 
 
 def named_window(sql: str, name: str, call: int) -> str:
-    """The `window … name as (…)` nearest to a call; it stands before a `qualify` and after a `from`.
+    """The `window … name as (…)` nearest to a call; it is before a `qualify` and after a `from`.
 
     A CTE may bear the same name, so the word `window` has to lead to it.
     """

@@ -1,4 +1,7 @@
-"""A real shop's clickstream, imported as one historical file: sessions, conversion and its funnel, against pandas."""
+"""A real shop's clickstream, imported as one historical file.
+
+Sessions, conversion and the funnel are held against pandas.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +17,9 @@ sources:
   shop:
     format: csv
     mapping:
-      event_name: {column: event, values: {main: page_viewed, catalog: product_list_viewed, product1: product_viewed,
-        product2: product_viewed, cart: cart_viewed, delivery_choice: checkout_started,
+      event_name: {column: event, values: {main: page_viewed, catalog: product_list_viewed,
+        product1: product_viewed, product2: product_viewed, cart: cart_viewed,
+        delivery_choice: checkout_started,
         delivery_courier: checkout_step_completed, delivery_pickup: checkout_step_completed,
         payment_choice: payment_info_entered, payment_card: checkout_step_viewed,
         payment_cash: checkout_step_viewed, payment_done: order_completed, lost: path_lost}}
@@ -27,7 +31,8 @@ events:
 funnels:
   purchase:
     window: 365 days
-    steps: [product_list_viewed, cart_viewed, checkout_started, payment_info_entered, order_completed]
+    steps: [product_list_viewed, cart_viewed, checkout_started, payment_info_entered,
+      order_completed]
 """
 
 
@@ -79,7 +84,8 @@ def test_sessions_of_every_day_equal_pandas(home, clicks):
 def test_the_funnel_counts_the_persons_that_its_publisher_counts(home):
     with served(home) as con:
         found = con.execute(
-            "select step, count(distinct unit_id) from core.fct_funnel_entries, range(1, 6) as steps(step) "
+            "select step, count(distinct unit_id) "
+            "from core.fct_funnel_entries, range(1, 6) as steps(step) "
             "where reached >= step group by step order by step"
         ).fetchall()
     assert [persons for _, persons in found] == [3_611, 1_924, 1_356, 958, 653]
@@ -89,8 +95,8 @@ def test_the_funnel_counts_the_persons_that_its_publisher_counts(home):
 def entries(clicks: pd.DataFrame) -> pd.DataFrame:
     """An entry a person and date of a catalogue view: the date, and the times of the steps reached.
 
-    The log is shorter than the funnel's window, so of a date's attempts the first gets furthest: each
-    next step is the first one of its name at or after the step before.
+    The log is shorter than the funnel's window, so of a date's attempts the first gets furthest:
+    each next step is the first one of its name at or after the step before.
     """
     names = ["catalog", "cart", "delivery_choice", "payment_choice", "payment_done"]
     assert clicks["timestamp"].max() - clicks["timestamp"].min() < timedelta(days=365)

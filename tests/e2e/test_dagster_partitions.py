@@ -1,4 +1,7 @@
-"""Whole runs through Dagster: partitions one by one, a range in one run, a closed day again; the same tables."""
+"""Whole runs through Dagster end in the same tables.
+
+Partitions one by one, a range in one run, a closed day again.
+"""
 
 import json
 import shutil

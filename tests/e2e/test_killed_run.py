@@ -1,4 +1,7 @@
-"""`footfall run` killed again and again, while it seals and while it publishes: the tables end the same."""
+"""`footfall run` killed again and again: the tables end the same.
+
+It is killed while it seals and while it publishes.
+"""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""305 real days of a British gift retailer: 541,909 receipt lines, every day a partition, in six loads.
+"""305 real days of a British gift retailer: 541,909 receipt lines, a partition a day, in six loads.
 
 The first three weeks and the last days go through `footfall run`, models and all; the months
 between are loaded and built alone, since their models cost minutes and say nothing about these
@@ -29,8 +29,9 @@ sources:
     identical_rows: keep
     currency: GBP
     mapping:
-      event_name: {sql: "case when InvoiceNo like 'C%' then 'order_refunded' when Quantity like '-%' or
-          UnitPrice like '-%' then 'inventory_adjusted' else 'order_completed' end"}
+      event_name: {sql: "case when InvoiceNo like 'C%' then 'order_refunded'
+          when Quantity like '-%' or UnitPrice like '-%' then 'inventory_adjusted'
+          else 'order_completed' end"}
       event_ts: {column: InvoiceDate, format: "%Y-%m-%d %H:%M:%S"}
       user_id: {sql: "regexp_replace(CustomerID, '[.]0$', '')"}
       order_id: InvoiceNo
@@ -202,7 +203,8 @@ def test_the_main_job_makes_models_of_its_days_and_recommends_nothing_bought(hom
             "select count(distinct partition_date), max(partition_date) from ml.recommendations"
         ).fetchone()
         listed = con.execute(
-            "select person_id, product_id, is_baseline from ml.recommendations where partition_date = ?",
+            "select person_id, product_id, is_baseline from ml.recommendations "
+            "where partition_date = ?",
             [LAST],
         ).fetchall()
         person = dict(con.execute("select person_id, user_id from core.dim_persons").fetchall())

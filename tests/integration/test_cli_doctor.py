@@ -58,7 +58,8 @@ def test_no_settings(paths, capsys):
     assert doctor(paths, capsys) == (
         1,
         [
-            f"!!  settings: {paths.settings_file}: there is no such file; `footfall init` makes one",
+            f"!!  settings: {paths.settings_file}: there is no such file; "
+            "`footfall init` makes one",
             "!!  landing: not looked at, until footfall.yml can be read",
         ],
     )
@@ -68,7 +69,10 @@ def test_no_settings(paths, capsys):
     ("text", "said"),
     [
         ("sources:\n  shop: {format: canonical\n", "footfall.yml:3: not valid YAML: "),
-        ("sources:\n  shop: {format: canonical}\nsurces: {}\n", "footfall.yml:3: surces: no such key"),
+        (
+            "sources:\n  shop: {format: canonical}\nsurces: {}\n",
+            "footfall.yml:3: surces: no such key",
+        ),
         (
             "sources:\n  shop:\n    format: canonical\n    encodng: latin-1\n",
             "footfall.yml:4: sources.shop.encodng: no such key; look at its spelling and place",

@@ -1,4 +1,7 @@
-"""What Dagster is told: every asset described, partitioned and owned; job, schedule, sensor, checks."""
+"""What Dagster is told: assets, job, schedule, sensor, checks.
+
+Every asset is described, partitioned and owned.
+"""
 
 import os
 import stat

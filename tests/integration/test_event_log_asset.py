@@ -1,4 +1,4 @@
-"""The asset `event_log` in Dagster: what its checks and its failure say, and what to do about it."""
+"""The asset `event_log` in Dagster: what its checks and its failure say, and what to do then."""
 
 from datetime import date
 from pathlib import Path

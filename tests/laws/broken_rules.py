@@ -1,7 +1,8 @@
 """The rules that keep law 3, each broken on purpose in one place of the compiled models.
 
-Belongs here: what is broken, by a change that must find its place exactly once and so fails loudly when the
-SQL has moved on, and which history notices. Not here: the histories themselves (`noticing`).
+Belongs here: what is broken, by a change that must find its place exactly once and so fails
+loudly when the SQL has moved on, and which history notices. Not here: the histories
+themselves (`noticing`).
 """
 
 import re

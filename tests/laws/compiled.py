@@ -1,8 +1,9 @@
 """The dbt project's compiled SQL, run straight in DuckDB.
 
-Belongs here: the models of the manifest, and the three materialisations of `dbt/macros/materializations.sql`
-said again in Python, so that a history costs milliseconds instead of dbt's seconds. That both say
-the same is checked by the few histories that go through dbt itself (`test_law3_through_dbt`).
+Belongs here: the models of the manifest, and the three materialisations of
+`dbt/macros/materializations.sql` said again in Python, so that a history costs milliseconds
+instead of dbt's seconds. That both say the same is checked by the few histories that go through
+dbt itself (`test_law3_through_dbt`).
 """
 
 import re
@@ -30,7 +31,7 @@ class Model:
 
 
 def _on_tables(sql: str) -> str:
-    """Point the external sources, and what dbt keeps in memory, at tables of the test's database."""
+    """Point external sources, and what dbt keeps in memory, at tables of the test's database."""
     sql = sql.replace('"scratch".', "")
     sql = re.sub(
         rf"read_parquet\('{COMPILED_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql

@@ -1,8 +1,8 @@
 """Following histories and judging law 3: after each finished run the oracle, at the end a rebuild.
 
-Belongs here: which tables are compared and how, runs that are killed at a place, what has been tried.
-Not here: how a model runs (`compiled`, `warehouse`), what the tables should hold (`oracle/`), many
-histories in one database (`batches`).
+Belongs here: which tables are compared and how, runs that are killed at a place, what has been
+tried. Not here: how a model runs (`compiled`, `warehouse`), what the tables should hold
+(`oracle/`), many histories in one database (`batches`).
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -215,7 +215,10 @@ def random_plan(rng: Random, seals: Seals, *, kills: bool = True) -> tuple[Run, 
 
 
 def with_kills(rng: Random, runs: list[Run]) -> tuple[Run, ...]:
-    """Kill some of the runs; then mostly the same comes again, else the next one. The last finishes."""
+    """Kill some of the runs; the last finishes.
+
+    After a kill mostly the same run comes again, else the next one.
+    """
     plan: list[Run] = []
     for run in runs:
         while rng.randrange(100) >= 80:

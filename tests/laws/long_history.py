@@ -1,11 +1,11 @@
 """A shop that goes on for hundreds of days alike, for what a day costs as the history grows.
 
-Belongs here: the rows that arrive on a day, the same for the same number. Not here: random histories made
-to find differences (`histories`), nor what is measured (`test_law5_cost_of_a_day`).
+Belongs here: the rows that arrive on a day, the same for the same number. Not here: random
+histories made to find differences (`histories`), nor what is measured (`test_law5_cost_of_a_day`).
 
-A day brings as many rows as any other: visits of that day, a few of the days before, rows of the day
-before once more, and a bot that views a page every half an hour. Visitors come within sixty days and
-then never again, so that nobody's past grows for ever except the bot's.
+A day brings as many rows as any other: visits of that day, a few of the days before, rows of the
+day before once more, and a bot that views a page every half an hour. Visitors come within sixty
+days and then never again, so that nobody's past grows for ever except the bot's.
 """
 
 from datetime import date, datetime, time, timedelta
@@ -33,8 +33,8 @@ def day_number(number: int) -> date:
 def visit(rng: Random, number: int, place: int) -> list[Row]:
     """A visit of a day: looks, every other time adds, every other time orders and sends it back.
 
-    Half of the visitors log in, in each of their visits, so that no log-in moves a long past: what that
-    costs is due, and would make one day dearer than another.
+    Half of the visitors log in, in each of their visits, so that no log-in moves a long past: what
+    that costs is due, and would make one day dearer than another.
     """
     at = datetime.combine(day_number(number), time(rng.randrange(24), rng.randrange(60)))
     visitor = number * VISITS_A_DAY // 20 + rng.randrange(STAYS_DAYS * VISITS_A_DAY // 20)

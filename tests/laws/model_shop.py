@@ -79,7 +79,9 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     yield day(22), arriving(day(22), orders + copies)
     # Odd persons never logged in: two visitors at a time turn out to be one person.
     merges = [
-        event(f"m{person}", "login_succeeded", "10 07:00", f"v{person}", user_id=f"pair{person // 4}")
+        event(
+            f"m{person}", "login_succeeded", "10 07:00", f"v{person}", user_id=f"pair{person // 4}"
+        )
         for person in range(1, PERSONS, 2)
     ]  # fmt: skip
     yield day(23), arriving(day(23), merges)

@@ -1,7 +1,7 @@
-"""Histories that notice when a rule is broken: told ones, each for a rule or two, and a random batch.
+"""Histories that notice a broken rule: told ones, each for a rule or two, and a random batch.
 
-Belongs here: the histories. Not here: the rules (`broken_rules`), nor what the tables hold at the end
-(`test_law3_scenarios` has stories with their numbers by hand).
+Belongs here: the histories. Not here: the rules (`broken_rules`), nor what the tables hold at the
+end (`test_law3_scenarios` has stories with their numbers by hand).
 """
 
 from datetime import date, timedelta

@@ -1,7 +1,7 @@
 """How many rows each model reads, from DuckDB's own profile of its statements.
 
-Belongs here: running models under the profiler, and a warehouse whose tables are long next to their row
-groups. Not here: how much is too much (`test_law5_cost_of_a_day`).
+Belongs here: running models under the profiler, and a warehouse whose tables are long next to their
+row groups. Not here: how much is too much (`test_law5_cost_of_a_day`).
 
 DuckDB skips row groups whose bounds (zone maps) rule them out, and counts the rows of the others. A
 row group holds 122,880 rows unless told otherwise, more than a test's table ever has; here it holds
@@ -32,7 +32,8 @@ Reads = dict[str, Counter[str]]
 def warehouse_in_small_row_groups(folder: Path) -> Warehouse:
     """A warehouse in a file; in memory DuckDB keeps to its default row groups.
 
-    The compiled models name their database `memory`; the first one of the connection has its file's name.
+    The compiled models name their database `memory`; the first one of the connection
+    has its file's name.
     """
     con = duckdb.connect(str(folder / "unused.duckdb"), config={"threads": 1})
     con.execute(f"attach '{folder / 'warehouse.duckdb'}' as memory (row_group_size {ROW_GROUP})")

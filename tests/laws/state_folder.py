@@ -1,6 +1,9 @@
-"""A state folder with a log and inputs, written without the ingest, for histories that go through dbt itself.
+"""A state folder with a log and inputs, written without the ingest.
 
-Belongs here: what `dbt build` needs to find. Not here: seals and vaults, which have their own tests.
+It is for histories that go through dbt itself.
+
+Belongs here: what `dbt build` needs to find. Not here: seals and vaults, which have
+their own tests.
 """
 
 from collections import Counter
@@ -29,7 +32,8 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
     text, number, flag = pa.string(), pa.int64(), pa.bool_()
     _write(paths, "settings", [{"reporting_timezone": timezone, "reporting_currency": "EUR"}],
            pa.schema([("reporting_timezone", text), ("reporting_currency", text)]))  # fmt: skip
-    _write(paths, "sources", [{"source": n, "order_grain": s["order_grain"]} for n, s in SOURCES.items()],
+    _write(paths, "sources",
+           [{"source": n, "order_grain": s["order_grain"]} for n, s in SOURCES.items()],
            pa.schema([("source", text), ("order_grain", text)]))  # fmt: skip
     _write(paths, "event_types", [{"event_name": n, **t} for n, t in REGISTRY.items()],
            pa.schema([("event_name", text), ("is_sessionable", flag), ("role", text)]))  # fmt: skip
@@ -48,7 +52,7 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
 
 
 def write_log(paths: StatePaths, history: History, number: int) -> None:
-    """The log as run `number` finds it: a part a seal, by the order in which the runs before found them."""
+    """The log as run `number` finds it: a part a seal, in the order the runs before found them."""
     parts, files, last = [], [], dict[date, int]()
     for earlier in range(number + 1):
         for day, rows in history.new_seals(earlier):
@@ -61,7 +65,8 @@ def write_log(paths: StatePaths, history: History, number: int) -> None:
                           "rows": len(rows), "sequence": sequence})  # fmt: skip
             for file, count in Counter((r["source"], r["source_file"]) for r in rows).items():
                 files.append({"arrival_date": day, "source": file[0], "source_file": file[1],
-                              "read": count, "logged": count, "quarantined": 0, "withheld": 0})  # fmt: skip
+                              "read": count, "logged": count,
+                              "quarantined": 0, "withheld": 0})  # fmt: skip
     closed = history.closed_at(number)
     days = [{"arrival_date": d, "is_closed": d in closed, "sequence": s} for d, s in last.items()]
     text, integer, flag, a_date = pa.string(), pa.int64(), pa.bool_(), pa.date32()

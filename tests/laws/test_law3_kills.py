@@ -1,10 +1,10 @@
 """Law 3 when a run dies: wherever it does, once or twice, the runs after it mend everything.
 
-Belongs here: kills before each model, inside models, and of the run that should have mended the first
-kill. Not here: kills at places of chance (`test_law3_incremental_equals_rebuild`).
+Belongs here: kills before each model, inside models, and of the run that should have mended the
+first kill. Not here: kills at places of chance (`test_law3_incremental_equals_rebuild`).
 
-A test walks through the run that dies only once. Before each model it does all that would come after
-a kill there, compares, takes that back, and lets the killed run go on to the next model.
+A test walks through the run that dies only once. Before each model it does all that would come
+after a kill there, compares, takes that back, and lets the killed run go on to the next model.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -135,7 +135,7 @@ def test_the_next_run_mends_a_kill_before_any_model_and_inside_each():
 
 
 def test_a_run_that_dies_elsewhere_than_the_one_before_it_is_mended_too():
-    """The very first run dies, before every second model; the next one anywhere; the third finishes."""
+    """The first run dies, before every second model; the next one anywhere; the third finishes."""
     history, models = shop(14), compiled_models()
 
     def mend(warehouse: Warehouse, place: int) -> None:

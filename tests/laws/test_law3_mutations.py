@@ -1,7 +1,7 @@
 """Law 3 has teeth: each rule that keeps it, broken on purpose, is noticed.
 
-Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not here: the
-rules (`broken_rules`) and the histories (`noticing`).
+Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not
+here: the rules (`broken_rules`) and the histories (`noticing`).
 """
 
 from functools import cache

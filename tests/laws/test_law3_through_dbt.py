@@ -1,8 +1,8 @@
 """Law 3 through dbt itself: the same histories as elsewhere, by `dbt build` on a state folder.
 
-Belongs here: a batch of histories followed by real builds, and dbt alone without a work set. Not here:
-many histories, for which the compiled SQL is run without dbt (`compiled`): these few show that its
-materialisations are dbt's. Dagster's part is in `tests/e2e/test_dagster_partitions.py`.
+Belongs here: a batch of histories followed by real builds, and dbt alone without a work set. Not
+here: many histories, for which the compiled SQL is run without dbt (`compiled`): these few show
+that its materialisations are dbt's. Dagster's part is in `tests/e2e/test_dagster_partitions.py`.
 """
 
 import csv
@@ -59,7 +59,10 @@ def differences(paths: StatePaths, history: History, number: int) -> list[str]:
 
 
 def run(paths: StatePaths, history: History, number: int) -> None:
-    """A run of the plan, through dbt; a killed one builds a share of its models and strikes nothing off."""
+    """A run of the plan, through dbt.
+
+    A killed one builds a share of its models and strikes nothing off.
+    """
     plan = history.plan[number]
     write_log(paths, history, number)
     warehouse.begin_work(paths, list(plan.days))

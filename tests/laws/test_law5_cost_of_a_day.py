@@ -1,12 +1,12 @@
 """Law 5: the cost of a day is the cost of that day, not of the history before it.
 
-Belongs here: rows that each model reads on an early and on a late day of a shop that goes on alike, and
-on a day that brings one very late event. Not here: seconds (`benchmarks/`), nor the files that ingest
-reads.
+Belongs here: rows that each model reads on an early and on a late day of a shop that goes on
+alike, and on a day that brings one very late event. Not here: seconds (`benchmarks/`), nor the
+files that ingest reads.
 
-On the late day a table has grown to seven times its size. A model may then read twice what it read of
-the table on the early day, and three row groups more; with the very late event, three more again.
-What reads more is exempt by name, or breaks the law.
+On the late day a table has grown to seven times its size. A model may then read twice what it read
+of the table on the early day, and three row groups more; with the very late event, three more
+again. What reads more is exempt by name, or breaks the law.
 """
 
 import re
@@ -28,9 +28,10 @@ TOGETHER = 10
 
 Place = tuple[str, str]
 
-# Look-ups by a key that tells no date. They read the key of every row and the rest of the few rows found:
-# 2,000 keys of 32 characters sought among 10 million rows cost 20 to 40 nanoseconds a row (DuckDB 1.5.5, one
-# thread), so each of these is 2 to 4 seconds a day at 100 million orders, visitor-days or log-ins.
+# Look-ups by a key that tells no date. They read the key of every row and the rest of the few rows
+# found: 2,000 keys of 32 characters sought among 10 million rows cost 20 to 40 nanoseconds a row
+# (DuckDB 1.5.5, one thread), so each of these is 2 to 4 seconds a day at 100 million orders,
+# visitor-days or log-ins.
 _BY_ORDER = "by order_key: an order may be updated, or refunded, as late as one likes"
 _BY_VISITOR = "by visitor_id: a log-in may move a visitor's past, as far back as it goes"
 _BY_NUMBER = "by visitor_id: which of a visitor's sessions is the first, and how many came before"
@@ -70,7 +71,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Costs:
-    """An early day, a late one, a later one with a very late event; the late one with broken models."""
+    """An early day, a late one, a later one with a very late event.
+
+    Then the late one again, with broken models.
+    """
 
     early: Measured
     late: Measured
@@ -131,7 +135,10 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Costs:
     late = measure(warehouse, LATE)
     very = measure(warehouse, LATE + 1, [very_late(LATE + 1, DAYS_LATE)])
     # The scratch tables still are those of the last day: a model can be tried again in another way.
-    ranged = "event_date between (select min(event_date) from keys) and (select max(event_date) from keys)"
+    ranged = (
+        "event_date between (select min(event_date) from keys) "
+        "and (select max(event_date) from keys)"
+    )
     broken = [copies_with_dates(warehouse.models, by) for by in ("true", ranged)]
     without, from_to = (read_by_models(warehouse, [model]) for model in broken)
     warehouse.con.close()
@@ -139,7 +146,7 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Costs:
 
 
 def beyond(reads: Reads, early: Reads, row_groups: int) -> dict[Place, tuple[int, int]]:
-    """Where more was read than on the early day and so many row groups, with the rows of both days."""
+    """Where more was read than on the early day and so many row groups, with both days' rows."""
     return {
         (model, table): (early[model][table], rows)
         for model, tables in reads.items()
@@ -149,7 +156,10 @@ def beyond(reads: Reads, early: Reads, row_groups: int) -> dict[Place, tuple[int
 
 
 def dates_of_no_event(costs: Costs) -> set[date]:
-    """Report dates made again on the late day on which, the day beside included, no row of it happened."""
+    """Report dates made again on the late day though none of its rows happened on them.
+
+    A day beside one with a row is excused.
+    """
     happened = {row["event_ts"].date() for row in arriving(LATE)}
     near = {day + timedelta(days=beside) for day in happened for beside in (-1, 0, 1)}
     return set(costs.late.touched_dates - near)

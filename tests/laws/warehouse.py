@@ -65,7 +65,8 @@ class Warehouse:
             create table inputs.log_days (arrival_date date, is_closed boolean);
             create table inputs.log_files (arrival_date date, source varchar, source_file varchar,
                 read bigint, logged bigint, quarantined bigint, withheld bigint);
-            create table inputs.event_types (event_name varchar, is_sessionable boolean, role varchar);
+            create table inputs.event_types (
+                event_name varchar, is_sessionable boolean, role varchar);
             create table inputs.sources (source varchar, order_grain varchar);
             create table inputs.settings as
                 select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency;
@@ -189,7 +190,7 @@ def _plain(value: Any) -> Any:
 
 
 def first_difference(table: str, expected: list[Row], found: list[Row]) -> str | None:
-    """The first rows in which two tables differ, on the columns that are expected; None if equal."""
+    """The first rows in which two tables differ, on the expected columns; None if equal."""
     if not expected:
         return f"{table}: expected no rows, found {found[:2]}" if found else None
     columns = sorted(expected[0])
@@ -212,4 +213,7 @@ def first_difference(table: str, expected: list[Row], found: list[Row]) -> str |
                 f"{table}: {len(only_ours)} expected rows missing, {len(only_theirs)} unexpected; "
                 f"first: expected, found = {wrong} in {one}"
             )
-    return f"{table}: missing {only_ours[:2]}, unexpected {only_theirs[:2]} (rows {len(ours)}/{len(theirs)})"
+    return (
+        f"{table}: missing {only_ours[:2]}, unexpected {only_theirs[:2]} "
+        f"(rows {len(ours)}/{len(theirs)})"
+    )

@@ -59,8 +59,9 @@ final as (
         arrival_date,
         source,
         {% for column in [
-            'rows_read', 'rows_logged', 'rows_quarantined', 'rows_withheld', 'duplicates', 'conflicts',
-            'late_events', 'unregistered_events', 'events_without_visitor', 'events_without_rate',
+            'rows_read', 'rows_logged', 'rows_quarantined', 'rows_withheld', 'duplicates',
+            'conflicts', 'late_events', 'unregistered_events', 'events_without_visitor',
+            'events_without_rate',
         ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}

@@ -38,8 +38,10 @@ final as (
 
     select
         dates.report_date,
-        count(distinct active.person_id) filter (where active.report_date = dates.report_date) as dau,
-        count(distinct active.person_id) filter (where active.report_date > dates.report_date - 7) as wau,
+        count(distinct active.person_id) filter (where active.report_date = dates.report_date)
+            as dau,
+        count(distinct active.person_id) filter (where active.report_date > dates.report_date - 7)
+            as wau,
         count(distinct active.person_id) as mau,
     from dates
     inner join active

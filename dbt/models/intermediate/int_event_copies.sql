@@ -1,7 +1,7 @@
 {{ config(pre_hook="{{ select_log_files() }}") }}
 
--- Every copy of every event that has one in the work set, ranked by arrival. Few events have more than one copy, so
--- only the keys of all are looked at together; the wide rows pass by once.
+-- Every copy of every event that has one in the work set, ranked by arrival. Few events have more
+-- than one copy, so only the keys of all are looked at together; the wide rows pass by once.
 with
 
 log_rows as (

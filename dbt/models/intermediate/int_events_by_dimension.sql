@@ -1,7 +1,7 @@
 -- What events count for on the touched dates, by each value of each dimension.
 {% set dimensions_of_events = [
-    ('device_type', 'grouped'), ('country', 'grouped'), ('source', 'grouped'), ('channel', 'grouped'),
-    ('category', 'category_grouped'),
+    ('device_type', 'grouped'), ('country', 'grouped'), ('source', 'grouped'),
+    ('channel', 'grouped'), ('category', 'category_grouped'),
 ] %}
 
 with
@@ -97,7 +97,8 @@ facts as (
 
 ),
 
--- A visitor has few values a day: counted together first, all dimensions add up from a tenth of the rows.
+-- A visitor has few values a day: counted together first, all dimensions add up from a tenth of
+-- the rows.
 grouped as (
 
     select
@@ -157,7 +158,9 @@ event_counts as (
         {{ dimension }} as value,
         count(distinct visitor_id) filter (where is_sessionable) as visitors,
         count(distinct person_id) filter (where is_sessionable) as persons,
-        {% for column in ['page_views', 'product_views', 'cart_adds', 'checkouts', 'impressions'] -%}
+        {% for column in [
+            'page_views', 'product_views', 'cart_adds', 'checkouts', 'impressions',
+        ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}
     from {{ groups }}

@@ -1,5 +1,5 @@
--- All touched events and all events of the windows, with the session that each is in now. Narrow: `int_events_remade`
--- has the rest of their columns.
+-- All touched events and all events of the windows, with the session that each is in now. Narrow:
+-- `int_events_remade` has the rest of their columns.
 with
 
 windows as (

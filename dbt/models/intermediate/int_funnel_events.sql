@@ -1,4 +1,5 @@
--- What the touched units did around their touched dates, a row for each funnel that it may matter to.
+-- What the touched units did around their touched dates, a row for each funnel
+-- that it may matter to.
 with
 
 funnels as (
@@ -105,7 +106,8 @@ owned as (
             when 'visitor' then events.visitor_id
             else events.session_id
         end as unit_id,
-        case when funnels.unit = 'person' then events.person_id else events.visitor_id end as owner_id,
+        case when funnels.unit = 'person' then events.person_id else events.visitor_id end
+            as owner_id,
         events.event_ts,
         events.event_key,
         events.event_name,

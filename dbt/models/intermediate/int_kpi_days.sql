@@ -6,7 +6,8 @@
     )
 }}
 
--- The counts of each report date, one row a date; everything else about dates is arithmetic on these.
+-- The counts of each report date, one row a date; everything else about dates is
+-- arithmetic on these.
 with
 
 dates as (
@@ -45,8 +46,10 @@ event_counts as (
         count(*) filter (where events.role = 'product_view') as product_views,
         count(*) filter (where events.role = 'cart_add') as cart_adds,
         count(*) filter (where events.role = 'checkout') as checkouts,
-        cast(sum(coalesce(interactions.line_count, 1)) filter (where events.role = 'impression') as bigint)
-            as impressions,
+        cast(
+            sum(coalesce(interactions.line_count, 1)) filter (where events.role = 'impression')
+            as bigint
+        ) as impressions,
         count(distinct events.impression_id) filter (where events.role = 'click')
         + count(*) filter (where events.role = 'click' and events.impression_id is null) as clicks,
     from events

@@ -1,4 +1,5 @@
--- The value events of each remade order: what they state and, by int_order_lines, which lines they hold.
+-- The value events of each remade order: what they state and, by int_order_lines,
+-- which lines they hold.
 with
 
 order_events as (

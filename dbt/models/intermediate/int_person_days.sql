@@ -9,7 +9,8 @@
 
 -- The persons of the stored days go into their outbox first.
 -- depends_on: {{ ref('int_displaced_persons') }}
--- What each visitor did on a report date, by the person it counts for. Everything about persons adds up from here.
+-- What each visitor did on a report date, by the person it counts for. Everything about persons
+-- adds up from here.
 with
 
 touched as (
@@ -186,7 +187,8 @@ final as (
         count(*) filter (where kind = 'session') as session_count,
         count(*) filter (where kind = 'order') as order_count,
         count(*) filter (where kind = 'order' and is_active) as valued_order_count,
-        cast(coalesce(sum(amount) filter (where kind = 'order'), 0) as decimal(18, 4)) as gross_revenue,
+        cast(coalesce(sum(amount) filter (where kind = 'order'), 0) as decimal(18, 4))
+            as gross_revenue,
         cast(coalesce(sum(amount) filter (where kind = 'refund'), 0) as decimal(18, 4)) as refunds,
         min(event_ts) filter (where kind = 'event') as all_first_seen_at,
         max(event_ts) filter (where kind = 'event') as all_last_seen_at,

@@ -1,5 +1,7 @@
--- The stored sessions that must be made again: those within a gap of a touched point, and all later ones of
--- the same run, whose 24-hour cuts hang on its start.
+{% set gap = 'interval (' ~ var('session_gap_minutes') ~ ') minute' %}
+
+-- The stored sessions that must be made again: those within a gap of a touched point, and all later
+-- ones of the same run, whose 24-hour cuts hang on its start.
 with
 
 points as (
@@ -14,7 +16,8 @@ points as (
 
 dates as (
 
-    select distinct unnest([report_date - 2, report_date - 1, report_date, report_date + 1]) as report_date
+    select distinct
+        unnest([report_date - 2, report_date - 1, report_date, report_date + 1]) as report_date,
     from points
 
 ),
@@ -42,8 +45,8 @@ adjacent as (
     from near_sessions
     inner join points
         on near_sessions.visitor_id = points.visitor_id
-        and near_sessions.started_at <= points.event_ts + interval ({{ var('session_gap_minutes') }}) minute
-        and near_sessions.ended_at >= points.event_ts - interval ({{ var('session_gap_minutes') }}) minute
+        and near_sessions.started_at <= points.event_ts + {{ gap }}
+        and near_sessions.ended_at >= points.event_ts - {{ gap }}
     group by near_sessions.visitor_id, near_sessions.run_started_at
 
 ),

@@ -24,8 +24,9 @@ untouched_sessions as (
 
 ),
 
--- Who is new may flip: something changed before the first session that was left as it was, which was a visitor's
--- first and is no more, or the other way round. What is remade is on touched days anyway.
+-- Who is new may flip: something changed before the first session that was left as it was,
+-- which was a visitor's first and is no more, or the other way round. What is remade is on
+-- touched days anyway.
 flips as (
 
     select untouched_sessions.report_date

@@ -1,5 +1,6 @@
--- Where on whose time line something may have changed: every copy of the run's events, and every event of
--- the orders that they belong to (an order's value shows in the session of its first event).
+-- Where on whose time line something may have changed: every copy of the run's events,
+-- and every event of the orders that they belong to (an order's value shows in the
+-- session of its first event).
 with
 
 order_events as (

@@ -1,7 +1,7 @@
 {{ config(materialized='accumulate') }}
 
--- The visitor's days to make again. An outbox: once `int_person_days` follows the new map, nobody could tell any more
--- which of its days had another person before.
+-- The visitor's days to make again. An outbox: once `int_person_days` follows the new map, nobody
+-- could tell any more which of its days had another person before.
 with
 
 refund_dates as (

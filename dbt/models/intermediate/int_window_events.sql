@@ -1,4 +1,5 @@
--- The stored events of the sessions that are made again, without those that the run replaces anyway.
+-- The stored events of the sessions that are made again, without those that the
+-- run replaces anyway.
 with
 
 windows as (

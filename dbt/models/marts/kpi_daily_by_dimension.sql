@@ -70,7 +70,8 @@ session_categories as (
                 where report_date in (select report_date from dates)
             )
             and report_date in (
-                select distinct unnest([report_date, report_date + 1, report_date + 2]) as report_date
+                select distinct
+                    unnest([report_date, report_date + 1, report_date + 2]) as report_date,
                 from dates
             )
             and not is_bot
@@ -81,7 +82,8 @@ session_categories as (
             coalesce(category, '(not set)') as category,
         from {{ ref('fct_product_interactions') }}
         where report_date in (
-                select distinct unnest([report_date, report_date + 1, report_date + 2]) as report_date
+                select distinct
+                    unnest([report_date, report_date + 1, report_date + 2]) as report_date,
                 from dates
             )
     ) as lines on session_events.event_key = lines.event_key
@@ -164,8 +166,10 @@ order_values as (
         coalesce(order_categories.category, '(not set)') as value,
         orders.report_date,
         orders.visitor_id,
-        case when order_categories.order_key is null then orders.items else order_categories.items end
-            as items,
+        case
+            when order_categories.order_key is null then orders.items
+            else order_categories.items
+        end as items,
         case
             when order_categories.order_key is null then orders.gross_revenue
             else order_categories.gross_revenue
@@ -227,8 +231,9 @@ counts as (
         dimension,
         value,
         {% for column in [
-            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions', 'converting_sessions',
-            'page_views', 'product_views', 'cart_adds', 'checkouts', 'orders', 'orders_without_value',
+            'visitors', 'persons', 'new_visitors', 'sessions', 'engaged_sessions',
+            'converting_sessions', 'page_views', 'product_views', 'cart_adds', 'checkouts', 'orders',
+            'orders_without_value',
             'converting_visitors', 'impressions', 'clicks',
         ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
@@ -276,8 +281,8 @@ final as (
         clicks,
         {{ ratio_columns(only_by_dimension=true) }}
     from counts
-    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds + checkouts
-        + orders + converting_visitors + items + impressions + clicks > 0
+    where visitors + persons + new_visitors + sessions + page_views + product_views + cart_adds
+        + checkouts + orders + converting_visitors + items + impressions + clicks > 0
         or gross_revenue <> 0
         or refunds <> 0
 

@@ -1,5 +1,6 @@
--- What each person had bought before the window, as it was known on the arrival date `as_of_date`: a fridge that was
--- bought a year ago is not recommended today. What was bought since is in `ml_interactions`.
+-- What each person had bought before the window, as it was known on the arrival date
+-- `as_of_date`: a fridge that was bought a year ago is not recommended today. What was bought
+-- since is in `ml_interactions`.
 with
 
 bought as (

@@ -1,5 +1,6 @@
--- What people did with products, as it was known on the arrival date `as_of_date` (law 4): the facts' own columns
--- and the identity made from the evidence that had arrived by then. In no order: models do not depend on one.
+-- What people did with products, as it was known on the arrival date `as_of_date` (law 4): the
+-- facts' own columns and the identity made from the evidence that had arrived by then. In no order:
+-- models do not depend on one.
 with
 
 interactions as (
@@ -20,9 +21,14 @@ interactions as (
         event_ts,
     from {{ ref('fct_product_interactions') }}
     where arrival_date <= cast(getvariable('as_of_date') as date)
-        and event_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date)
+        and (
+            event_date between cast(getvariable('window_from') as date)
+            and cast(getvariable('as_of_date') as date)
+        )
         and visitor_id is not null
-        and interaction in ('product_view', 'cart_add', 'order', 'wishlist_add', 'product_click', 'click')
+        and interaction in (
+            'product_view', 'cart_add', 'order', 'wishlist_add', 'product_click', 'click'
+        )
         and not is_bot
 
 ),

@@ -10,7 +10,10 @@ events as (
         is_sessionable,
     from {{ ref('fct_events') }}
     where arrival_date <= cast(getvariable('as_of_date') as date)
-        and report_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date)
+        and (
+            report_date between cast(getvariable('window_from') as date)
+            and cast(getvariable('as_of_date') as date)
+        )
         and not is_bot
 
 ),

@@ -14,7 +14,10 @@ final as (
         arrival_date = cast(getvariable('as_of_date') as date) as is_scored,
     from {{ ref('fct_events') }}
     where arrival_date <= cast(getvariable('as_of_date') as date)
-        and event_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date) + 1
+        and (
+            event_date between cast(getvariable('window_from') as date)
+            and cast(getvariable('as_of_date') as date) + 1
+        )
         and role in ('login', 'login_failed')
         and user_id is not null
     order by event_ts, event_key

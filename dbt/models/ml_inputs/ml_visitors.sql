@@ -1,5 +1,5 @@
--- Who was here since `window_from`, as it was known on the arrival date `as_of_date`: the person of the last event
--- of each visitor and user id.
+-- Who was here since `window_from`, as it was known on the arrival date `as_of_date`: the person of
+-- the last event of each visitor and user id.
 with
 
 last_seen as (
@@ -10,7 +10,10 @@ last_seen as (
         max(event_ts) as event_ts,
     from {{ ref('fct_events') }}
     where arrival_date <= cast(getvariable('as_of_date') as date)
-        and event_date between cast(getvariable('window_from') as date) and cast(getvariable('as_of_date') as date)
+        and (
+            event_date between cast(getvariable('window_from') as date)
+            and cast(getvariable('as_of_date') as date)
+        )
         and is_sessionable
         and not is_bot
     group by visitor_id, user_id

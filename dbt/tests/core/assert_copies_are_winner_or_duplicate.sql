@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_events'}}}) }}
 
--- Each touched event stands once in fct_events, as its first copy, and all other copies are duplicates.
+-- Each touched event stands once in fct_events, as its first copy, and all other
+-- copies are duplicates.
 with
 
 copies as (

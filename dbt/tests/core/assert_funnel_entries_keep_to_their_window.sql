@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_funnel_entries'}}}) }}
 
--- A unit enters a funnel once a touched date, reaches a step that exists, and takes its steps in order of time
--- within the window.
+-- A unit enters a funnel once a touched date, reaches a step that exists, and takes its steps in
+-- order of time within the window.
 with
 
 dates as (

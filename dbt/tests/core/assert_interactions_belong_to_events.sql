@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_product_interactions'}}}) }}
 
--- Each line of a touched event stands once, names a product, and says of session and bot what its event says.
+-- Each line of a touched event stands once, names a product, and says of session and bot
+-- what its event says.
 with
 
 touched as (

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_order_items'}}}) }}
 
--- An order that was made again stands once; its pieces and lines are those of its items, and where none of its value
--- events states a revenue its value is their sum.
+-- An order that was made again stands once; its pieces and lines are those of its items, and where
+-- none of its value events states a revenue its value is their sum.
 with
 
 value_events as (

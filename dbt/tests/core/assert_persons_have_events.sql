@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'dim_persons'}}}) }}
 
--- A touched person stands once in dim_persons if any event is the person's, and not at all otherwise.
+-- A touched person stands once in dim_persons if any event is the person's, and
+-- not at all otherwise.
 with
 
 touched as (

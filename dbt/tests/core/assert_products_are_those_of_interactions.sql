@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'dim_products'}}}) }}
 
--- Each product that was touched stands once in dim_products if some line names it, with all its lines counted.
+-- Each product that was touched stands once in dim_products if some line names it, with all its
+-- lines counted.
 with
 
 touched as (

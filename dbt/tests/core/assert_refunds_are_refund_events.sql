@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_refunds'}}}) }}
 
--- Each touched winner of role refund stands once, with an amount that is not negative, and nothing else does.
+-- Each touched winner of role refund stands once, with an amount that is not negative, and
+-- nothing else does.
 with
 
 copies as (

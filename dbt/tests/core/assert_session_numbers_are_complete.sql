@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_sessions'}}}) }}
 
--- The sessions of a touched visitor are numbered 1, 2, … in order, and the first alone is a new visitor's.
+-- The sessions of a touched visitor are numbered 1, 2, … in order, and the first alone
+-- is a new visitor's.
 with
 
 sessions as (

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_sessions'}}}) }}
 
--- Around each session that was made again: a visitor's sessions lie apart in time, two runs of activity are more
--- than the gap apart, and no session is as long as a cut.
+-- Around each session that was made again: a visitor's sessions lie apart in time, two runs of
+-- activity are more than the gap apart, and no session is as long as a cut.
 with
 
 touched as (

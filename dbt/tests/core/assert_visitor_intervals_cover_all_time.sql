@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'map_visitor_person'}}}) }}
 
--- The intervals of a touched visitor follow one another from the beginning to the end of time; a visitor that no
--- event has any more has none.
+-- The intervals of a touched visitor follow one another from the beginning to the end of time; a
+-- visitor that no event has any more has none.
 with
 
 touched as (

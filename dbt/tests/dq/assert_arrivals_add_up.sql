@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'arrivals_daily'}}}) }}
 
--- Law 1 seen from the warehouse: of each date and source of the work set every row read is logged, quarantined or
--- withheld, and every logged row is an event or a duplicate.
+-- Law 1 seen from the warehouse: of each date and source of the work set every row read is logged,
+-- quarantined or withheld, and every logged row is an event or a duplicate.
 with
 
 dates as (

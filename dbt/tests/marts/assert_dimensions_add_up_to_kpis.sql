@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'kpi_daily_by_dimension'}}}) }}
 
--- Counts of which each has one value of a dimension add up to those of the date. Category is left out: a session
--- may have several.
+-- Counts of which each has one value of a dimension add up to those of the date. Category is left
+-- out: a session may have several.
 with
 
 dates as (

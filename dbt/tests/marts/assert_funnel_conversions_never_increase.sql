@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'funnel_steps'}}}) }}
 
--- Nobody reaches a step without the one before: entrants are the conversions of the step before, never fewer than
--- the conversions, and a touched date has all steps or none.
+-- Nobody reaches a step without the one before: entrants are the conversions of the step before,
+-- never fewer than the conversions, and a touched date has all steps or none.
 with
 
 dates as (

@@ -1,4 +1,5 @@
--- Shares are shares, and the persons active on a date are among those of its week and month. One row a date: all.
+-- Shares are shares, and the persons active on a date are among those of its week and month.
+-- One row a date: all.
 with
 
 final as (

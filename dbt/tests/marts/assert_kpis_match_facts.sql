@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'kpi_daily'}}}) }}
 
--- Sessions, orders and money of a touched date are those of the facts, and daily active persons are its persons.
+-- Sessions, orders and money of a touched date are those of the facts, and daily active
+-- persons are its persons.
 with
 
 dates as (

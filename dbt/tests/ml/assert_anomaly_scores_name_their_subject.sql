@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'anomaly_scores'}}}) }}
 
--- In the partitions of the run a score is of a log-in or of a date, once, with a probability and an explanation.
+-- In the partitions of the run a score is of a log-in or of a date, once, with a probability
+-- and an explanation.
 with
 
 scores as (

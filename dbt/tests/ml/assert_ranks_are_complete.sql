@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'recommendations'}}}) }}
 
--- In the partitions of the run a person's list has ranks 1, 2, … and no product twice; so has a product's.
+-- In the partitions of the run a person's list has ranks 1, 2, … and no product twice;
+-- so has a product's.
 with
 
 lists as (

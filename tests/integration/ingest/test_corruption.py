@@ -207,7 +207,9 @@ CORRUPTIONS = [
     Corruption("HEAD is removed", remove_head, "HEAD: names seal 0, but the chain goes on to 4"),
     Corruption("HEAD is set back", set_head_two_back, "HEAD: names seal 2, but the chain goes on"),
     Corruption("two manifests are swapped", swap_manifests, "holds the seal 00000003"),
-    Corruption("all seals are removed", remove_all_manifests, "/00000002-000.parquet: no seal names it"),
+    Corruption(
+        "all seals are removed", remove_all_manifests, "/00000002-000.parquet: no seal names it",
+    ),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""Law 3 for the log: killed at any step of staging, sealing and what follows, the next run ends the same.
+"""Law 3 for the log: killed at any step of staging, sealing and after, the next run ends the same.
 
-A child process loads two days and kills itself with SIGKILL at a named step; the next run has to end
-with the log and the counts of a run that nobody killed.
+A child process loads two days and kills itself with SIGKILL at a named step; the next run has to
+end with the log and the counts of a run that nobody killed.
 """
 
 import multiprocessing
