@@ -36,13 +36,13 @@ def main() -> None:
         shutil.copytree(fresh, at_once)
         days = [(FIRST + timedelta(days=number)).isoformat() for number in range(chosen.days)]
         _print("first run of a fresh state", footfall(fresh, "run", "--to", days[0]))
-        one = footfall(fresh, "run", "--from", days[1], "--to", days[1])
-        _print("a tiny day, footfall run", one)
+        for day in days[1:4]:
+            one = footfall(fresh, "run", "--from", day, "--to", day)
+            _print("a tiny day, footfall run", one)
         _print_steps(one)
-        launched = measure(
-            [str(BIN / "dg"), "launch", "--job", "daily", "--partition", days[2]], fresh
-        )
-        _print("a tiny day, dg launch", launched)
+        for day in days[4:6]:
+            launch = [str(BIN / "dg"), "launch", "--job", "daily", "--partition", day]
+            _print("a tiny day, dg launch", measure(launch, fresh))
         imports = measure([str(BIN / "python"), "-c", "import dagster_project.definitions"], fresh)
         _print("of it, imports", imports)
         whole = footfall(at_once, "run")

@@ -29,9 +29,8 @@ sources:
     identical_rows: keep
     currency: GBP
     mapping:
-      event_name: {sql: "case when InvoiceNo like 'C%' then 'order_refunded'
-          when Quantity like '-%' or UnitPrice like '-%' then 'inventory_adjusted'
-          else 'order_completed' end"}
+      event_name: {sql: "case when InvoiceNo like 'C%' then 'order_refunded' when Quantity \
+like '-%' or UnitPrice like '-%' then 'inventory_adjusted' else 'order_completed' end"}
       event_ts: {column: InvoiceDate, format: "%Y-%m-%d %H:%M:%S"}
       user_id: {sql: "regexp_replace(CustomerID, '[.]0$', '')"}
       order_id: InvoiceNo

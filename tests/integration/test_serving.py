@@ -1,6 +1,7 @@
 """Publication: whole versions, at once, whatever happens on the way."""
 
 import multiprocessing
+import time
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -191,7 +192,9 @@ def _read_until(home: Path, stop: Any, results: Any) -> None:
         "select list_distinct([a.mark, b.mark, c.mark]) "
         "from core.fct_events a, marts.kpi_daily b, ml.churn_risk c"
     )
-    while not stop.is_set():
+    # Bounded, so that it ends where the test that should stop it was killed.
+    end = time.monotonic() + 120
+    while not stop.is_set() and time.monotonic() < end:
         try:
             ((marks,),) = read_published(paths, sql)[1]
         except Exception as error:  # Whatever it is, the test says it.
