@@ -1,8 +1,8 @@
 """Publication: whole versions, at once, whatever happens on the way."""
 
 import multiprocessing
-import time
 import os
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
