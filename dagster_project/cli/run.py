@@ -1,6 +1,7 @@
 """`footfall run`: materialise every asset for the days that have landed and are not done."""
 
 import argparse
+import gc
 import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -51,6 +52,9 @@ def run(args: argparse.Namespace, home: Path) -> int:
 def _materialise(home: Path, first: date, last: date) -> bool:
     # What Dagster says of its own interfaces is for developers, who see it in the tests.
     warnings.filterwarnings("ignore", module="dagster")
+    # Imports make millions of objects that stay: looking for cycles among them again and again is
+    # a twentieth of a tiny day.
+    gc.set_threshold(50_000, 20, 20)
     from dagster_project.worker_processes import cool_down_validation, warm_up_validation
 
     warm_up_validation()
