@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, util
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +38,8 @@ def _begin(prepare: Callable[[], None]) -> None:
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    # Last of all, at once: to take down what it has imported would take two seconds.
+    util.Finalize(None, os._exit, args=(0,), exitpriority=-100)
     prepare()
 
 
@@ -87,9 +89,7 @@ def cool_down_validation() -> None:
     """End that process."""
     global _validator
     if _validator is not None:
-        # At once: to take down what it has imported would take it two seconds.
-        _validator.submit(os._exit, 0)
-        _validator.shutdown(wait=False)
+        _validator.shutdown()
         _validator = None
 
 
