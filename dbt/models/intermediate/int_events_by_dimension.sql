@@ -4,6 +4,15 @@
     ('channel', 'grouped'), ('category', 'category_grouped'),
 ] %}
 
+{% set sums_of_events -%}
+    bool_or(is_sessionable) as is_sessionable,
+    count(*) filter (where role = 'page_view') as page_views,
+    count(*) filter (where role = 'product_view') as product_views,
+    count(*) filter (where role = 'cart_add') as cart_adds,
+    count(*) filter (where role = 'checkout') as checkouts,
+    sum(shown_count) filter (where role = 'impression') as impressions,
+{%- endset %}
+
 with
 
 dates as (
@@ -109,12 +118,7 @@ grouped as (
         channel,
         visitor_id,
         person_id,
-        bool_or(is_sessionable) as is_sessionable,
-        count(*) filter (where role = 'page_view') as page_views,
-        count(*) filter (where role = 'product_view') as product_views,
-        count(*) filter (where role = 'cart_add') as cart_adds,
-        count(*) filter (where role = 'checkout') as checkouts,
-        sum(shown_count) filter (where role = 'impression') as impressions,
+        {{ sums_of_events }}
     from facts
     group by all
 
@@ -138,12 +142,7 @@ category_grouped as (
         category,
         visitor_id,
         person_id,
-        bool_or(is_sessionable) as is_sessionable,
-        count(*) filter (where role = 'page_view') as page_views,
-        count(*) filter (where role = 'product_view') as product_views,
-        count(*) filter (where role = 'cart_add') as cart_adds,
-        count(*) filter (where role = 'checkout') as checkouts,
-        sum(shown_count) filter (where role = 'impression') as impressions,
+        {{ sums_of_events }}
     from category_facts
     group by all
 
