@@ -94,7 +94,7 @@ def test_dagster_takes_the_settings_and_limits_the_pool(
         assert pools.pool_granularity is not None
         assert pools.pool_granularity.value == "op"
     settings = yaml.safe_load((home / "dagster" / "dagster.yaml").read_text())
-    assert set(settings) == {"telemetry", "nux", "concurrency", "run_queue"}
+    assert set(settings) == {"telemetry", "nux", "concurrency", "storage", "run_queue"}
     # A run must leave the queue to free what killed ones hold in the pool.
     assert settings["run_queue"] == {"block_op_concurrency_limited_runs": {"enabled": False}}
 
