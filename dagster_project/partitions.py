@@ -8,17 +8,21 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from dagster_project.ingest.config import Settings
+from dagster_project.ingest.landing import scan_landing
 from dagster_project.state import StatePaths
 
 
 def first_day(paths: StatePaths, settings: Settings | None) -> date:
     """The start that is set, else the first day found in log or landing, else yesterday."""
-    if settings is not None and settings.settings.start is not None:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    if settings is None:
+        return yesterday
+    if settings.settings.start is not None:
         return settings.settings.start
     found = [_day(path.name.split("=")[-1]) for path in paths.log_events.glob("arrival_date=*")]
-    found += [_day(path.name) for path in paths.landing.glob("*/*")]
-    days = [day for day in found if day is not None]
-    return min(days, default=datetime.now(UTC).date() - timedelta(days=1))
+    found += [file.day for file in scan_landing(paths, settings)]
+    # A day that has not come yet has no partition.
+    return min((day for day in found if day is not None and day <= yesterday), default=yesterday)
 
 
 def _day(text: str) -> date | None:

@@ -41,7 +41,7 @@ def scan_landing(paths: StatePaths, settings: Settings) -> list[LandedFile]:
     """
     found = []
     for source in sorted(settings.sources):
-        for day, folder in _day_folders(paths.landing / source):
+        for day, folder in _day_folders(paths.landing / source, settings):
             for file in sorted(folder.iterdir()):
                 if why_ignored(file) is None:
                     status = file.stat()
@@ -50,13 +50,26 @@ def scan_landing(paths: StatePaths, settings: Settings) -> list[LandedFile]:
     return sorted(found)
 
 
-def _day_folders(source_folder: Path) -> Iterator[tuple[date, Path]]:
+def _day_folders(source_folder: Path, settings: Settings) -> Iterator[tuple[date, Path]]:
     if source_folder.is_symlink() or not source_folder.is_dir():
         return
     for folder in source_folder.iterdir():
-        day = _as_day(folder.name)
-        if day is not None and not folder.is_symlink() and folder.is_dir():
-            yield day, folder
+        if why_folder_ignored(folder, settings) is None:
+            yield date.fromisoformat(folder.name), folder
+
+
+def why_folder_ignored(folder: Path, settings: Settings) -> str | None:
+    """Say why a folder below a source's is not looked into, or null if it is."""
+    if folder.is_symlink() or not folder.is_dir() or _as_day(folder.name) is None:
+        return "not a folder named by its day, YYYY-MM-DD"
+    day = date.fromisoformat(folder.name)
+    general = settings.settings
+    # Each arrival date is a partition: a mistyped year would make a hundred thousand of them.
+    if day < general.earliest_event_date:
+        return f"its day is before settings.earliest_event_date ({general.earliest_event_date})"
+    if general.start is not None and day < general.start:
+        return f"its day is before settings.start ({general.start}); set an earlier one to load it"
+    return None
 
 
 def _as_day(name: str) -> date | None:
@@ -70,6 +83,9 @@ def _as_day(name: str) -> date | None:
 def why_ignored(file: Path) -> str | None:
     """Say why a name in a day's folder is not read, or null if it is."""
     name = file.name
+    if not name.isprintable():
+        # No message could name it on one line, nor the log in UTF-8.
+        return "its name holds control characters or is not UTF-8: give it another"
     if name.startswith((".", "_")) or name.endswith((".tmp", ".part", ".inprogress")):
         return "its name says that it is not finished"
     if file.is_symlink():
@@ -89,7 +105,8 @@ def ignored_files(paths: StatePaths, settings: Settings) -> dict[str, str]:
         settings: its sources are the folders that are looked into.
 
     Returns:
-        Name relative to `landing/` to the reason, sorted; hidden folders left out.
+        Name relative to `landing/` to the reason, sorted; hidden folders left out. What cannot be
+        printed of a name is escaped.
     """
     found: dict[str, str] = {}
     if not paths.landing.is_dir():
@@ -98,7 +115,7 @@ def ignored_files(paths: StatePaths, settings: Settings) -> dict[str, str]:
         if folder.name.startswith("."):
             continue
         if folder.name not in settings.sources:
-            found[folder.name] = "no source of this name is declared in footfall.yml"
+            found[_shown(folder.name)] = "no source of this name is declared in footfall.yml"
             continue
         if folder.is_symlink() or not folder.is_dir():
             found[folder.name] = "not a folder of its own"
@@ -106,10 +123,18 @@ def ignored_files(paths: StatePaths, settings: Settings) -> dict[str, str]:
         for day in sorted(folder.iterdir()):
             if day.name.startswith("."):
                 continue
-            place = f"{folder.name}/{day.name}"
-            if day.is_symlink() or not day.is_dir() or _as_day(day.name) is None:
-                found[place] = "not a folder named by its day, YYYY-MM-DD"
+            place = f"{folder.name}/{_shown(day.name)}"
+            if (reason := why_folder_ignored(day, settings)) is not None:
+                found[place] = reason
                 continue
             reasons = {file.name: why_ignored(file) for file in sorted(day.iterdir())}
-            found.update({f"{place}/{name}": why for name, why in reasons.items() if why})
+            found.update({f"{place}/{_shown(name)}": why for name, why in reasons.items() if why})
     return found
+
+
+def _shown(name: str) -> str:
+    """A name as a message may show it: what is no printable character is escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in name
+    )

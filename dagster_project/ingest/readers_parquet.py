@@ -50,7 +50,9 @@ def open_parquet(
                 check_columns(list(file.schema_arrow.names), rel_name, 1, max_columns)
                 yield file
         except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
-            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            # It may quote bytes of the file, and has to stay on one line.
+            reason = "".join(char for char in str(error)[:160] if char.isprintable())
+            reason = reason or type(error).__name__
             raise RefusedFileError(
                 f"{rel_name}: not a sound Parquet file ({reason}); deliver it again, complete"
             ) from None
