@@ -283,7 +283,7 @@ def test_crm_key_is_one_pseudonym_whatever_its_place_and_type(vault: Vault) -> N
     assert found == {"crm_id": pseudonym, "traits": {"crmId": pseudonym}}
 
 
-@pytest.mark.parametrize("value", ["null", "0", "test", " ", 0, -1])
+@pytest.mark.parametrize("value", ["null", "NULL ", "0", " ", 0])
 def test_junk_key_ties_nobody_since_it_is_dropped(vault: Vault, value: Any) -> None:
     assert properties_of(vault, {"crm_id": value, "email": value, "x": 1}) == {"x": 1}
 
