@@ -40,6 +40,7 @@ def expected_tables(history: History, number: int) -> dict[str, list[Row]]:
     return oracle.build(
         history.rows_at(number), registry=REGISTRY, sources=SOURCES, settings=history.settings,
         as_of=history.as_of_at(number), funnels=FUNNELS, referrer_hosts=seeded_hosts(),
+        erasures=history.erasures_at(number),
     )  # fmt: skip
 
 
