@@ -7,6 +7,7 @@ here: what a visitor does, log-ins among it.
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from tests.laws.building_blocks import DAY, GAPS, Scene
@@ -77,7 +78,7 @@ def chain_of_users(scene: Scene) -> None:
     """Each user shares a key with the next one, in any order."""
     at = scene.moment()
     users = scene.rng.sample(scene.users, len(scene.users))
-    for number, (user, follower) in enumerate(zip(users, users[1:], strict=False)):
+    for number, (user, follower) in enumerate(pairwise(users)):
         kind = scene.rng.choice(("crm_id", "email"))
         properties = json.dumps({kind: f"{scene.prefix}chain{number}"})
         for one in (user, follower):
@@ -106,7 +107,7 @@ def agent(scene: Scene) -> None:
 
 
 def other_keys(scene: Scene) -> None:
-    """Copies of events that bear a key, with another key, another user, or none: ties come apart."""
+    """Copies of events that bear a key, with another key or user: ties come apart."""
     bearing = [row for row in scene.rows if row["user_id"] and "k" in row["properties"]]
     for row in scene.rng.sample(bearing, min(len(bearing), scene.rng.randint(1, 3))):
         copy = dict(row)

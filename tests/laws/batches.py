@@ -53,9 +53,7 @@ def random_batch(rng: Random, size: int) -> Batch:
     seals: Seals = {day: parts for one in members for day, parts in one.seals.items()}
     erasures = tuple(erasure for one in members for erasure in one.erasures)
     whole = History(dict(sorted(seals.items())), runs, timezone, erasures)
-    return Batch(
-        whole, tuple(part_of(whole, set(one.seals), one.erasures) for one in members)
-    )
+    return Batch(whole, tuple(part_of(whole, set(one.seals), one.erasures) for one in members))
 
 
 def recut_batch(rng: Random, batch: Batch) -> History:

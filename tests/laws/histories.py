@@ -245,9 +245,7 @@ def with_kills(rng: Random, runs: list[Run]) -> tuple[Run, ...]:
     return tuple(plan)
 
 
-def with_erasures(
-    rng: Random, runs: tuple[Run, ...], erasures: tuple[Row, ...]
-) -> tuple[Run, ...]:
+def with_erasures(rng: Random, runs: tuple[Run, ...], erasures: tuple[Row, ...]) -> tuple[Run, ...]:
     """Each request is in the register from some run on, the last one at the latest."""
     since = {one["request_number"]: rng.randrange(len(runs)) for one in erasures}
     return tuple(

@@ -165,7 +165,9 @@ def refund_persons(
 
 def build_persons(winners: list[Row], gone: set[str]) -> list[Row]:
     """`core.dim_persons`, bots included, without the erased."""
-    named = {hashed("user", e["user_id"]): e["user_id"] for e in winners if e["user_id"] is not None}
+    named = {
+        hashed("user", e["user_id"]): e["user_id"] for e in winners if e["user_id"] is not None
+    }
     by_person: dict[str, list[Row]] = defaultdict(list)
     for event in winners:
         if event["person_id"] is not None and event["person_id"] not in gone:
