@@ -47,8 +47,9 @@ fellows as (
     select user_id
     from stored
     where person_id in (
-            select person_id from stored
-            where user_id in (select user_id from reached)
+            select before.person_id
+            from stored as before
+            where before.user_id in (select user_id from reached)
         )
 
 ),
