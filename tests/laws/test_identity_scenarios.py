@@ -1,5 +1,9 @@
 """Who is one person, situation by situation; the numbers are by hand.
 
+Users of such warehouses suffer most of people merged for ever by a device, pasts left stale, tables
+rewritten whole and sessions broken by a user id (dbt-snowplow-web PR 222, dbt-labs/snowplow #60,
+rudder-transformer #1180, dbt-ga4 #61).
+
 Belongs here: log-ins, shared devices, keys that tie users, and how far a late key reaches. Every
 history is compared with the oracle after each run and with a rebuild at its end. Not here: erasure
 (`test_erasure_scenarios`), ties of ten thousand users (`test_identity_at_scale`), chance
@@ -248,6 +252,17 @@ def test_a_device_of_six_users_belongs_to_nobody_before_any_of_them():
                           (day(12), users[5:])))  # fmt: skip
     assert persons(tables) == {alone("till"): 1, **{person(f"u{n}"): 1 for n in range(6)}}
     assert map_of(tables, "till")[0] == (BEGINNING, at("11 10:00"), alone("till"))
+
+
+def test_a_user_id_that_appears_in_the_middle_of_a_visit_leaves_it_one_session():
+    tables = outcome(told(
+        (day(11), [view("a", "11 10:00", "phone"), view("c", "11 10:20", "phone", user_id="ann")]),
+        (day(12), [login("b", "11 10:10", "ann", "phone")]),
+    ))  # fmt: skip
+    session = one(tables["fct_sessions"])
+    # The log-in makes no session and is in none.
+    assert (session["event_count"], session["user_id"]) == (2, "ann")
+    assert persons(tables) == {person("ann"): 3}
 
 
 def test_nothing_that_is_learned_of_persons_changes_a_session():

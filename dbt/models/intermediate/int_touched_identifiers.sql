@@ -12,6 +12,7 @@ register as (
         visitor_id,
         user_id,
     from {{ source('inputs', 'erasures') }}
+    where coalesce(user_id, visitor_id) is not null
 
 ),
 
