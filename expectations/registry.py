@@ -19,7 +19,7 @@ SHARED_FILES = frozenset({"contract.yml", "properties.yml", "personal_data.yml"}
 FIELD_TYPES = frozenset({"text", "time", "amount", "boolean", "json", "json_object"})
 PROPERTY_TYPES = frozenset({"text", "number", "integer", "boolean", "lines"})
 TREATMENTS = frozenset({"drop", "pseudonymise", "encrypt", "truncate", "keep"})
-IDENTIFIER_KINDS = frozenset({"user", "anonymous", "device", "email"})
+IDENTIFIER_KINDS = frozenset({"user", "anonymous", "device", "email", "crm"})
 ROLES = frozenset(
     [
         "page_view",

@@ -26,6 +26,7 @@ from expectations.contract import (
 )
 
 EMAIL_SPACE: Final = "emails"
+CRM_SPACE: Final = "crm"
 PLACES: Final = frozenset({"$", "$.traits", "$.context.traits"})
 _SCALARS: Final = ("VARCHAR", "BIGINT", "UBIGINT", "DOUBLE")
 _IN_USE: Final = frozenset({"drop", "pseudonymise", "keep"})
@@ -198,6 +199,7 @@ def _collect_replacements(
             case when kind = 'email' then lower(trim(given)) else trim(given) end as value,
             case
                 when kind = 'email' then '{EMAIL_SPACE}'
+                when kind = 'crm' then '{CRM_SPACE}'
                 when kind = 'user' then user_space
                 else device_space
             end as space

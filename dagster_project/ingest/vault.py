@@ -25,7 +25,7 @@ from dagster_project.state import StatePaths
 KEY_FILE: Final = "installation.key"
 VAULT_FILE: Final = "vault.sqlite"
 KEY_BYTES: Final = 32
-PREFIXES: Final = {"user": "u_", "anonymous": "a_", "device": "d_", "email": "e_"}
+PREFIXES: Final = {"user": "u_", "anonymous": "a_", "device": "d_", "email": "e_", "crm": "c_"}
 
 _SEPARATOR: Final = "\x1f"
 # SQLite takes 32,766 parameters in a statement unless it was built otherwise.
@@ -149,7 +149,7 @@ class Vault:
         """Pseudonyms of identifiers; those never seen get a random one, on disk on return.
 
         Args:
-            kind: `user`, `anonymous`, `device` or `email`.
+            kind: `user`, `anonymous`, `device`, `email` or `crm`.
             space: the id space in which a value means one thing.
             values: identifiers as they are; repeats are allowed.
 

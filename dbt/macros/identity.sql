@@ -1,7 +1,8 @@
 {#
-    Who is behind a visitor, and when. `evidence` holds visitor_id, event_ts, event_key, user_id,
-    is_logout of the visitors in question, `visitors` their visitor_id, is_user_visitor and user_id
-    (of visitors that are a user id themselves). Gives intervals that cover all time. The rule is in
+    Which user is behind a visitor, and when. `evidence` holds visitor_id, event_ts, event_key,
+    user_id, is_logout of the visitors in question, `visitors` their visitor_id and user_id (of
+    visitors that are a user id themselves, else null). Gives intervals that cover all time, with
+    the user or null. Which users are one person is in `user_ties.sql`. The rule is in
     docs/metrics.md; it is used on all evidence for `map_visitor_person` and on the evidence up to a
     date for the models' inputs.
 #}
@@ -141,13 +142,8 @@
         intervals.visitor_id,
         intervals.valid_from,
         intervals.valid_to,
-        case
-            when intervals.user_id is not null then {{ user_person_id('intervals.user_id') }}
-            when visitors.is_user_visitor then {{ user_person_id('visitors.user_id') }}
-            else {{ visitor_person_id('intervals.visitor_id') }}
-        end as person_id,
+        coalesce(intervals.user_id, visitors.user_id) as user_id,
         intervals.evidence_event_key,
-        false as is_erased,
     from intervals
     inner join {{ visitors }} as visitors on intervals.visitor_id = visitors.visitor_id
 {%- endmacro %}

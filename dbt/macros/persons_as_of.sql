@@ -10,7 +10,6 @@
 
         select distinct
             visitor_id,
-            false as is_user_visitor,
             cast(null as varchar) as user_id,
         from {{ rows }}
         where user_id is null
@@ -29,17 +28,28 @@
 
         {{ visitor_ties('evidence', 'visitors') }}
 
+    ),
+
+    users as (
+
+        select
+            seen.*,
+            coalesce(seen.user_id, map.user_id) as tied_user_id,
+        from {{ rows }} as seen
+        left join map
+            on seen.user_id is null
+            and seen.visitor_id = map.visitor_id
+            and seen.event_ts >= map.valid_from
+            and seen.event_ts < map.valid_to
+
     )
 
     select
-        seen.*,
+        users.* exclude (tied_user_id),
         case
-            when seen.user_id is not null then {{ user_person_id('seen.user_id') }}
-            else map.person_id
+            when users.tied_user_id is null then {{ visitor_person_id('users.visitor_id') }}
+            else {{ person_of_user('users.tied_user_id', 'tied') }}
         end as person_id,
-    from {{ rows }} as seen
-    left join map
-        on seen.visitor_id = map.visitor_id
-        and seen.event_ts >= map.valid_from
-        and seen.event_ts < map.valid_to
+    from users
+    left join {{ ref('ml_users_tied') }} as tied on users.tied_user_id = tied.user_id
 {%- endmacro %}

@@ -15,6 +15,9 @@ SOURCES_OF_THE_MODELS = {
     "funnel_steps": {"inputs.funnels"},
     # Its hook names the parts that staging reads: a variable of the connection that runs the model.
     "int_event_copies": {"inputs.log_parts"},
+    # The erasure register, small, and compared with what was taken up.
+    "int_erased_identifiers": {"inputs.erasures"},
+    "int_touched_identifiers": {"inputs.erasures"},
     "int_funnels": {"inputs.funnels"},
     "int_order_values": {"inputs.sources"},
     "kpi_daily": {"inputs.log_days"},

@@ -14,6 +14,7 @@ from tests.laws.histories import (
     BASE_DATES,
     TIMEZONES,
     History,
+    Row,
     Run,
     Seals,
     random_history,
@@ -44,13 +45,15 @@ def random_batch(rng: Random, size: int) -> Batch:
     members: list[History] = []
     base = date(2019, 12, 30)
     for number in range(size):
-        one = random_history(rng, base=base, prefix=f"h{number}-", timezone=timezone, kills=False)
+        one = random_history(rng, base=base, prefix=f"h{number}-", timezone=timezone, kills=False,
+                             first_request=1 + 100 * number)  # fmt: skip
         members.append(one)
         base = next_base(rng, one.as_of + APART)
     runs = with_kills(rng, side_by_side(rng, members))
     seals: Seals = {day: parts for one in members for day, parts in one.seals.items()}
-    whole = History(dict(sorted(seals.items())), runs, timezone)
-    return Batch(whole, tuple(part_of(whole, set(one.seals)) for one in members))
+    erasures = tuple(erasure for one in members for erasure in one.erasures)
+    whole = History(dict(sorted(seals.items())), runs, timezone, erasures)
+    return Batch(whole, tuple(part_of(whole, set(one.seals), one.erasures) for one in members))
 
 
 def recut_batch(rng: Random, batch: Batch) -> History:
@@ -59,8 +62,9 @@ def recut_batch(rng: Random, batch: Batch) -> History:
     for part in batch.parts:
         seals |= recut(part, rng).seals
     days = tuple(sorted(seals))
-    plan = (Run(days, dict.fromkeys(days, 1)),)
-    return History({day: seals[day] for day in days}, plan, batch.whole.timezone)
+    whole = batch.whole
+    plan = (Run(days, dict.fromkeys(days, 1), erased=whole.plan[-1].erased),)
+    return History({day: seals[day] for day in days}, plan, whole.timezone, whole.erasures)
 
 
 def next_base(rng: Random, earliest: date) -> date:
@@ -80,6 +84,7 @@ def side_by_side(rng: Random, members: list[History]) -> list[Run]:
     places = max(len(one.plan) for one in members)
     asked: list[set[date]] = [set() for _ in range(places)]
     visible: list[dict[date, int]] = [{} for _ in range(places)]
+    erased: list[frozenset[int]] = [frozenset()] * places
     for one in members:
         chosen = sorted(rng.sample(range(places), len(one.plan)))
         latest = Run((), {})
@@ -90,22 +95,28 @@ def side_by_side(rng: Random, members: list[History]) -> list[Run]:
             elif latest.visible and rng.randrange(100) >= 70:
                 asked[place].add(rng.choice(sorted(latest.visible)))
             visible[place] |= latest.visible
+            erased[place] |= latest.erased
     return [
-        Run(tuple(sorted(days)), seals) for days, seals in zip(asked, visible, strict=True) if days
+        Run(tuple(sorted(days)), seals, erased=requests)
+        for days, seals, requests in zip(asked, visible, erased, strict=True)
+        if days
     ]
 
 
-def part_of(whole: History, days: set[date]) -> History:
+def part_of(whole: History, days: set[date], erasures: tuple[Row, ...] = ()) -> History:
     """What a plan for many days means for some of them; runs that are nothing to them fall away."""
     plan: list[Run] = []
     owed: set[date] = set()
+    requests = {one["request_number"] for one in erasures}
     for run in whole.plan:
         mine = (set(run.days) | (owed if run.kill_after is None else set())) & days
         visible = {day: seals for day, seals in run.visible.items() if day in days}
         if mine:
-            plan.append(replace(run, days=tuple(sorted(mine)), visible=visible))
+            erased = run.erased & requests
+            plan.append(replace(run, days=tuple(sorted(mine)), visible=visible, erased=erased))
             owed = set() if run.kill_after is None else owed | mine
-    return History({day: whole.seals[day] for day in sorted(days)}, tuple(plan), whole.timezone)
+    seals = {day: whole.seals[day] for day in sorted(days)}
+    return History(seals, tuple(plan), whole.timezone, erasures)
 
 
 def smallest(

@@ -13,6 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.laws.account_blocks import ACCOUNT_BLOCKS, random_erasures
 from tests.laws.building_blocks import BLOCKS, Scene, long_run
 from tests.laws.shop import FUNNELS, REFERRER_HOSTS, REGISTRY, SETTINGS, SOURCES
 
@@ -56,11 +57,13 @@ class Run:
             this run or an earlier one asked for are there.
         kill_after: share of the models, > 0 and < 1, after which the run is killed; None if it
             finishes.
+        erased: requests that are in the erasure register when the run starts.
     """
 
     days: tuple[date, ...]
     visible: dict[date, int]
     kill_after: float | None = None
+    erased: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,13 @@ class History:
         seals: arrival date -> its seals in order, each the rows that it added (maybe none).
         plan: runs in order; the last one finishes and sees every seal.
         timezone: reporting time zone.
+        erasures: the erasure register at the end.
     """
 
     seals: Seals
     plan: tuple[Run, ...] = field(repr=False)
     timezone: str = "UTC"
+    erasures: tuple[Row, ...] = ()
 
     @property
     def log_rows(self) -> list[Row]:
@@ -107,6 +112,10 @@ class History:
         visible = self.plan[number].visible
         return {day for day, seals in visible.items() if seals == len(self.seals[day])}
 
+    def erasures_at(self, number: int) -> list[Row]:
+        """The erasure register when run `number` starts."""
+        return [one for one in self.erasures if one["request_number"] in self.plan[number].erased]
+
     def as_of_at(self, number: int) -> date | None:
         """Latest closed arrival date when run `number` starts; None before the first."""
         return max(self.closed_at(number), default=None)
@@ -126,11 +135,15 @@ class History:
         for row in self.log_rows:
             said = {k: v for k, v in row.items() if v not in (None, "{}", False)}
             lines.append(" ".join(f"{key}={value}" for key, value in said.items()))
+        for one in self.erasures:
+            who = f"visitor {one['visitor_id']}" if one["visitor_id"] else f"user {one['user_id']}"
+            lines.append(f"request {one['request_number']} erases {who}")
         for number, run in enumerate(self.plan):
             days = ", ".join(map(str, run.days))
             killed = "" if run.kill_after is None else f", killed after {run.kill_after}"
             seals = {str(day): seals for day, seals in run.visible.items()}
-            lines.append(f"run {number}: {days}{killed}; seals in the log: {seals}")
+            erased = f"; erased by: {sorted(run.erased)}" if run.erased else ""
+            lines.append(f"run {number}: {days}{killed}; seals in the log: {seals}{erased}")
         return "\n".join(lines)
 
 
@@ -232,6 +245,15 @@ def with_kills(rng: Random, runs: list[Run]) -> tuple[Run, ...]:
     return tuple(plan)
 
 
+def with_erasures(rng: Random, runs: tuple[Run, ...], erasures: tuple[Row, ...]) -> tuple[Run, ...]:
+    """Each request is in the register from some run on, the last one at the latest."""
+    since = {one["request_number"]: rng.randrange(len(runs)) for one in erasures}
+    return tuple(
+        replace(run, erased=frozenset(request for request, at in since.items() if at <= number))
+        for number, run in enumerate(runs)
+    )
+
+
 def random_history(
     rng: Random,
     *,
@@ -239,6 +261,7 @@ def random_history(
     prefix: str = "",
     timezone: str | None = None,
     kills: bool = True,
+    first_request: int = 1,
 ) -> History:
     """A history of 5 to about 70 rows, the same for the same state of `rng`.
 
@@ -248,6 +271,7 @@ def random_history(
         prefix: put before every id, so that many histories can share a database.
         timezone: reporting time zone; by default one of three.
         kills: whether runs may be killed.
+        first_request: number of its first request to erase somebody.
     """
     days = [base or rng.choice(BASE_DATES)]
     for _ in range(rng.randint(1, 4)):
@@ -257,10 +281,12 @@ def random_history(
     if size >= 40 and rng.randrange(100) >= 75:
         long_run(scene)
     while len(scene.rows) < size:
-        rng.choice(BLOCKS)(scene)
+        rng.choice((*BLOCKS, *ACCOUNT_BLOCKS))(scene)
     seals = seal_rows(rng, scene)
     zone = timezone or rng.choice(TIMEZONES)
-    return History(seals, random_plan(rng, seals, kills=kills), zone)
+    erasures = random_erasures(scene, first_request)
+    plan = with_erasures(rng, random_plan(rng, seals, kills=kills), erasures)
+    return History(seals, plan, zone, erasures)
 
 
 def histories(**options: Any) -> st.SearchStrategy[History]:
@@ -293,4 +319,5 @@ def recut(history: History, rng: Random) -> History:
     for day, mine in rows_of.items():
         number_lines(mine, f"{day}/a.jsonl")
     seals = {day: (tuple(mine),) for day, mine in rows_of.items()}
-    return History(seals, (Run(tuple(days), dict.fromkeys(days, 1)),), history.timezone)
+    every = Run(tuple(days), dict.fromkeys(days, 1), erased=history.plan[-1].erased)
+    return History(seals, (every,), history.timezone, history.erasures)

@@ -34,7 +34,9 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     """A visit of a day: looks, every other time adds, every other time orders and sends it back.
 
     Half of the visitors log in, in each of their visits, so that no log-in moves a long past: what
-    that costs is due, and would make one day dearer than another.
+    that costs is due, and would make one day dearer than another. The CRM, which has a user id of
+    its own for them, then shows the same e-mail address: the two are one person from the first
+    visit on.
     """
     at = datetime.combine(day_number(number), time(rng.randrange(24), rng.randrange(60)))
     visitor = number * VISITS_A_DAY // 20 + rng.randrange(STAYS_DAYS * VISITS_A_DAY // 20)
@@ -49,13 +51,15 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     if rng.randrange(2):
         steps.append(("product_added", item))
     if visitor % 2:
-        steps.append(("login_succeeded", {"user_id": f"u{visitor}"}))
+        email = {"properties": f'{{"email": "m{visitor}"}}'}
+        steps.append(("login_succeeded", {"user_id": f"u{visitor}", **email}))
+        steps.append(("profile_updated", {"user_id": f"c{visitor}", "anonymous_id": None, **email}))
     if rng.randrange(2):
         order = {**item, "order_id": f"{number}-{place}"}
         steps += [("order_completed", order), ("order_refunded", order)]
     return [
         log_row(f"{number}-{place}-{minute}", name, at + timedelta(minutes=minute),
-                anonymous_id=f"v{visitor}", device_type="phone", **columns)
+                **{"anonymous_id": f"v{visitor}", "device_type": "phone", **columns})
         for minute, (name, columns) in enumerate(steps)
     ]  # fmt: skip
 

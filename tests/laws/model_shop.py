@@ -3,6 +3,7 @@
 Belongs here: the rows, and loading them into a warehouse. Not here: what a model must make of them.
 """
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -24,8 +25,17 @@ def arriving(arrived: date, rows: list[Row]) -> list[Row]:
     ]
 
 
+def account(when: str, person: int, key: str) -> Row:
+    """The CRM shows a key of a user."""
+    return event(f"c{key}-{person}", "profile_updated", when, None, user_id=f"u{person}",
+                 properties=json.dumps({"crm_id": key}))  # fmt: skip
+
+
 def the_shop_up_to_d() -> list[Row]:
-    """Twenty days of 48 persons with two tastes; every second person logs in every day."""
+    """Twenty days of 48 persons with two tastes; every second person logs in every day.
+
+    Two of those turn out to be one on the fifth day.
+    """
     chance = random.Random(4)
     rows: list[Row] = []
     for number in range(1, 21):
@@ -46,6 +56,8 @@ def the_shop_up_to_d() -> list[Row]:
                     country="DE", device_id=f"d{person}", ip_truncated="10.0.0.0",
                 )  # fmt: skip
                 today.append(login)
+        if number == 5:
+            today += [account(f"05 09:{person:02}", person, "mine") for person in (2, 6)]
         rows += arriving(day(number), today)
     return rows
 
@@ -84,7 +96,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
         )
         for person in range(1, PERSONS, 2)
     ]  # fmt: skip
-    yield day(23), arriving(day(23), merges)
+    # And of those who did, two times two are one.
+    ties = [account(f"10 08:{person:02}", person, f"of{pair}") for pair in (0, 8)
+            for person in (pair, pair + 4)]  # fmt: skip
+    yield day(23), arriving(day(23), merges + ties)
 
 
 def load(warehouse: Warehouse, rows: list[Row], days: list[date]) -> None:

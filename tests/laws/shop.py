@@ -29,6 +29,7 @@ _BACK_OFFICE: dict[str, str | None] = {
     "login_succeeded": "login",
     "login_failed": "login_failed",
     "logged_out": "logout",
+    "profile_updated": "profile",
     "email_sent": None,
 }
 UNREGISTERED_NAME = "custom_thing"

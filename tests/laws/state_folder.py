@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dagster_project.ingest.warehouse_inputs import ERASURES_SCHEMA
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
@@ -69,6 +70,7 @@ def write_log(paths: StatePaths, history: History, number: int) -> None:
                               "quarantined": 0, "withheld": 0})  # fmt: skip
     closed = history.closed_at(number)
     days = [{"arrival_date": d, "is_closed": d in closed, "sequence": s} for d, s in last.items()]
+    _write(paths, "erasures", history.erasures_at(number), ERASURES_SCHEMA)
     text, integer, flag, a_date = pa.string(), pa.int64(), pa.bool_(), pa.date32()
     _write(paths, "log_parts", parts, pa.schema(
         [("arrival_date", a_date), ("path", text), ("rows", integer), ("sequence", integer)]

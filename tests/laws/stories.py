@@ -5,6 +5,8 @@ Not here: the situations themselves (the tests), nor random ones (`histories`).
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -35,23 +37,40 @@ def view(event_id: str, when: str, visitor: str | None = "v", **columns: Any) ->
     return event(event_id, "page_viewed", when, visitor, **columns)
 
 
-def told(*steps: Step, timezone: str = "UTC") -> History:
+def told(
+    *steps: Step, timezone: str = "UTC", erasures: Sequence[tuple[int, str, str]] = ()
+) -> History:
     """A history in which each step brings one seal of a day, and then that day is run.
 
     A step without rows brings no seal, where the day has one already: the day runs once more.
+
+    Args:
+        steps: the day and the rows of each.
+        timezone: reporting time zone.
+        erasures: from which step on (0 is the first) which `visitor_id` or `user_id` is erased.
     """
+    register = tuple(
+        {"request_number": number, "erased_at": at("30 00:00"), "visitor_id": None,
+         "user_id": None, kind: value}
+        for number, (_, kind, value) in enumerate(erasures, start=1)
+    )  # fmt: skip
     batches: dict[date, list[tuple[Row, ...]]] = defaultdict(list)
     visible: dict[date, int] = {}
     plan = []
-    for arrived, rows in steps:
+    for number, (arrived, rows) in enumerate(steps):
         if rows or arrived not in visible:
             mine = [dict(row, arrival_date=arrived) for row in rows]
             number_lines(mine, f"{arrived}/{len(batches[arrived])}.jsonl")
             batches[arrived].append(tuple(mine))
             visible[arrived] = len(batches[arrived])
-        plan.append(Run((arrived,), dict(visible)))
+        erased = {
+            one["request_number"]
+            for one, (step, *_) in zip(register, erasures, strict=True)
+            if step <= number
+        }
+        plan.append(Run((arrived,), dict(visible), erased=frozenset(erased)))
     seals: Seals = {arrived: tuple(batches[arrived]) for arrived in sorted(batches)}
-    return History(seals, tuple(plan), timezone)
+    return History(seals, tuple(plan), timezone, register)
 
 
 def outcome(history: History) -> dict[str, list[Row]]:
@@ -77,6 +96,6 @@ def one(rows: list[Row], **wanted: Any) -> Row:
 def killed(history: History, number: int, share: float) -> History:
     """The same plan, but that run `number` is killed and then comes again."""
     run = history.plan[number]
-    dead = Run(run.days, run.visible, share)
+    dead = replace(run, kill_after=share)
     plan = (*history.plan[:number], dead, run, *history.plan[number + 1 :])
-    return History(history.seals, plan, history.timezone)
+    return replace(history, plan=plan)

@@ -1,13 +1,15 @@
 """Law 3 has teeth: each rule that keeps it, broken on purpose, is noticed.
 
 Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not
-here: the rules (`broken_rules`) and the histories (`noticing`).
+here: the rules (`broken_rules`, `broken_identity_rules`) and the histories (`noticing`,
+`noticing_identity`).
 """
 
 from functools import cache
 
 import pytest
 
+from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule
 from tests.laws.compiled import compiled_models
 from tests.laws.harness import (
@@ -22,6 +24,7 @@ from tests.laws.harness import (
 from tests.laws.histories import History
 from tests.laws.stories import killed
 
+RULES = (*BROKEN_RULES, *BROKEN_IDENTITY_RULES)
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 
 
@@ -67,11 +70,11 @@ def difference(history: History, models=None) -> str | None:
     return found
 
 
-@pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.says)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.says)
 def test_a_broken_rule_is_noticed(rule):
     assert difference(history_of(rule), rule.applied(compiled_models()))
 
 
 def test_nothing_is_noticed_where_nothing_is_broken():
-    histories = {history_of(rule).describe(): history_of(rule) for rule in BROKEN_RULES}
+    histories = {history_of(rule).describe(): history_of(rule) for rule in RULES}
     assert {text: difference(one) for text, one in histories.items()} == dict.fromkeys(histories)

@@ -5,6 +5,7 @@ orders, copies, and log-ins that tie anonymous visitors' past, all of before D. 
 bytes of every file of D. Not here: what a model makes of its inputs (`tests/unit/ml`).
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import timedelta
@@ -22,6 +23,7 @@ from tests.laws.model_shop import D, load, the_shop_up_to_d, what_arrives_later
 from tests.laws.stories import day
 from tests.laws.warehouse import Warehouse
 
+WITH_ONE_BOUND = {"ml_logins", "ml_kpi_series", "ml_users_tied"}
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
 
@@ -61,7 +63,7 @@ def peek(warehouse: Warehouse, table: str, place: int) -> None:
     """Make an input of the models forget its bound: one of the places where it looks at D."""
     model: Model = next(one for one in warehouse.models if one.name == table)
     pieces = model.sql.split(BOUND)
-    assert len(pieces) == (2 if table in {"ml_logins", "ml_kpi_series"} else 3)
+    assert len(pieces) == (2 if table in WITH_ONE_BOUND else 3)
     sql = BOUND.join(pieces[: place + 1]) + "true" + BOUND.join(pieces[place + 1 :])
     warehouse.con.execute(f"create or replace view {model.relation} as {sql}")
 
@@ -95,6 +97,7 @@ def test_every_output_of_the_day_holds_rows(paths, warehouse):
         ("ml_bought", 0, "recommendations"),
         ("ml_visitors", 0, "recommendations"),
         ("ml_visitors", 1, "recommendations"),
+        ("ml_users_tied", 0, "recommendations"),
         ("ml_logins", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
     ],
@@ -119,5 +122,19 @@ def test_the_next_days_model_does_see_what_arrived_late(paths, warehouse):
     (known,) = warehouse.con.execute(
         "select count(distinct person_id) from ml_inputs.ml_interactions"
     ).fetchall()[0]
-    # 24 that logged in from the start, and 12 pairs of what were 24 visitors.
-    assert known == 36
+    # 24 that logged in from the start, three of whom are three others by the keys of the CRM, and
+    # 12 pairs of what were 24 visitors.
+    assert known == 24 - 3 + 12
+
+
+def test_users_tied_by_a_key_that_came_later_are_not_yet_one_person_on_the_day(warehouse):
+    load_later_days(warehouse)
+    fifth = {"u2": "u2", "u6": "u2"}
+    for as_of, tied in ((D, fifth), (day(23), fifth | {"u0": "u0", "u4": "u0", "u8": "u8",
+                                                       "u12": "u8"})):  # fmt: skip
+        warehouse.con.execute(f"set variable as_of_date = '{as_of}'")
+        found = dict(warehouse.con.execute("from ml_inputs.ml_users_tied").fetchall())
+        assert found == {
+            user: hashlib.md5(f"user\x1f{oldest}".encode()).hexdigest()
+            for user, oldest in tied.items()
+        }

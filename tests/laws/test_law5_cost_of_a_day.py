@@ -34,6 +34,7 @@ Place = tuple[str, str]
 # visitor-days or log-ins.
 _BY_ORDER = "by order_key: an order may be updated, or refunded, as late as one likes"
 _BY_VISITOR = "by visitor_id: a log-in may move a visitor's past, as far back as it goes"
+_BY_KEY = "by user and key: a key may tie users, or cease to, as late as one likes"
 _BY_NUMBER = "by visitor_id: which of a visitor's sessions is the first, and how many came before"
 _BY_RUN = "by run: all later sessions of a run of activity, however long it goes on"
 _BY_PERSON = "by person_id: a table with a row a person is the sum of the person's days"
@@ -49,6 +50,8 @@ EXEMPT: Mapping[Place, str] = {
     ("fct_order_items", "core.fct_order_items"): _BY_ORDER,
     ("kpi_daily_by_dimension", "core.fct_order_items"): _BY_ORDER,
     ("map_visitor_person", "intermediate.int_identity_evidence"): _BY_VISITOR,
+    ("int_touched_users", "intermediate.int_key_evidence"): _BY_KEY,
+    ("int_ties_found", "intermediate.int_key_evidence"): _BY_KEY,
     ("int_touched_visitor_days", "intermediate.int_person_days"): _BY_VISITOR,
     ("int_person_totals", "intermediate.int_person_days"): _BY_PERSON,
     ("int_person_totals", "intermediate.int_person_categories"): _BY_PERSON,

@@ -72,6 +72,8 @@ class Warehouse:
                 select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency;
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar);
+            create table inputs.erasures (request_number bigint, erased_at timestamp,
+                visitor_id varchar, user_id varchar);
             create table seeds.referrer_hosts (host varchar, kind varchar);
         """)
         for table, columns in _ML_TABLES.items():
@@ -115,6 +117,13 @@ class Warehouse:
         self.con.execute("delete from inputs.log_days")
         if closed:
             self._insert("log_days", list(closed.items()))
+
+    def set_erasures(self, register: Sequence[Row]) -> None:
+        """Say which identifiers were erased."""
+        self.con.execute("delete from inputs.erasures")
+        names = ("request_number", "erased_at", "visitor_id", "user_id")
+        if register:
+            self._insert("erasures", [tuple(one[name] for name in names) for one in register])
 
     def owe(self, days: Sequence[date]) -> None:
         """Write down which arrival dates a run works in, beside those that are owed already."""

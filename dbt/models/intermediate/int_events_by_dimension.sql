@@ -58,11 +58,9 @@ event_persons as (
 
     select
         events.*,
-        case
-            when events.user_id is not null then {{ user_person_id('events.user_id') }}
-            else map.person_id
-        end as person_id,
+        {{ person_of_act('events', 'tied') }} as person_id,
     from events
+    left join {{ ref('int_users_tied') }} as tied on events.user_id = tied.user_id
     left join {{ ref('map_visitor_person') }} as map
         on events.visitor_id = map.visitor_id
         and events.event_ts >= map.valid_from

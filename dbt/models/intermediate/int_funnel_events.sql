@@ -83,12 +83,9 @@ events as (
 
     select
         visitor_events.*,
-        case
-            when visitor_events.user_id is not null
-                then {{ user_person_id('visitor_events.user_id') }}
-            else map.person_id
-        end as person_id,
+        {{ person_of_act('visitor_events', 'tied') }} as person_id,
     from visitor_events
+    left join {{ ref('int_users_tied') }} as tied on visitor_events.user_id = tied.user_id
     left join {{ ref('map_visitor_person') }} as map
         on visitor_events.visitor_id = map.visitor_id
         and visitor_events.event_ts >= map.valid_from

@@ -40,12 +40,9 @@ labelled as (
 
     select
         interactions.*,
-        case
-            when interactions.user_id is not null
-                then {{ user_person_id('interactions.user_id') }}
-            else map.person_id
-        end as person_id,
+        {{ person_of_act('interactions', 'tied') }} as person_id,
     from interactions
+    left join {{ ref('int_users_tied') }} as tied on interactions.user_id = tied.user_id
     left join {{ ref('map_visitor_person') }} as map
         on interactions.visitor_id = map.visitor_id
         and interactions.event_ts >= map.valid_from

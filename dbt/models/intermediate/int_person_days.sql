@@ -157,12 +157,9 @@ labelled as (
     select
         contributions.*,
         contributions.user_id is not null as is_own_user,
-        case
-            when contributions.user_id is not null
-                then {{ user_person_id('contributions.user_id') }}
-            else map.person_id
-        end as person_id,
+        {{ person_of_act('contributions', 'tied') }} as person_id,
     from contributions
+    left join {{ ref('int_users_tied') }} as tied on contributions.user_id = tied.user_id
     left join {{ ref('map_visitor_person') }} as map
         on contributions.visitor_id = map.visitor_id
         and contributions.label_at >= map.valid_from
@@ -177,7 +174,7 @@ final as (
         report_date,
         person_id,
         is_own_user,
-        any_value(user_id) as user_id,
+        user_id,
         count(*) filter (where kind = 'event') as all_event_count,
         count(*) filter (where kind = 'event' and not is_bot) as event_count,
         count(*) filter (where kind = 'event' and is_active) as active_event_count,
@@ -213,7 +210,7 @@ final as (
         max(label_at) as label_to,
     from labelled
     where person_id is not null
-    group by visitor_id, report_date, person_id, is_own_user
+    group by visitor_id, report_date, person_id, is_own_user, user_id
 
 )
 

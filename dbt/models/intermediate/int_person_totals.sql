@@ -60,7 +60,8 @@ totals as (
 
     select
         person_id,
-        max(user_id) filter (where is_own_user) as user_id,
+        max(user_id) filter (where {{ user_person_id('user_id') }} = person_id) as user_id,
+        count(distinct user_id) as user_count,
         cast(sum(all_event_count) as bigint) as all_event_count,
         cast(sum(event_count) as bigint) as event_count,
         cast(sum(page_views) as bigint) as page_views,

@@ -44,6 +44,12 @@ relabelled as (
     where days.visitor_id in (select visitor_id from {{ ref('int_touched_visitors') }})
         and not days.is_own_user
         and map.visitor_id is null
+    union all
+    select
+        visitor_id,
+        report_date,
+    from {{ state('int_person_days') }}
+    where user_id in (select user_id from {{ ref('int_relabelled_users') }})
 
 ),
 

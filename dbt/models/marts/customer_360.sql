@@ -7,6 +7,7 @@ totals as (
 
     select * from {{ ref('int_person_totals') }}
     where event_count > 0
+        and person_id not in (select person_id from {{ ref('int_erased_persons') }})
 
 ),
 

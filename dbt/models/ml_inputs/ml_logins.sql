@@ -1,17 +1,9 @@
 -- Log-ins known on the arrival date `as_of_date`; those that arrived on it are to be scored.
 with
 
-final as (
+logins as (
 
-    select
-        event_key,
-        {{ user_person_id('user_id') }} as person_id,
-        event_ts,
-        role = 'login' as succeeded,
-        country,
-        coalesce(device_id, device_type) as device,
-        ip_truncated as network,
-        arrival_date = cast(getvariable('as_of_date') as date) as is_scored,
+    select *
     from {{ ref('fct_events') }}
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
@@ -20,7 +12,23 @@ final as (
         )
         and role in ('login', 'login_failed')
         and user_id is not null
-    order by event_ts, event_key
+
+),
+
+final as (
+
+    select
+        logins.event_key,
+        {{ person_of_user('logins.user_id', 'tied') }} as person_id,
+        logins.event_ts,
+        logins.role = 'login' as succeeded,
+        logins.country,
+        coalesce(logins.device_id, logins.device_type) as device,
+        logins.ip_truncated as network,
+        logins.arrival_date = cast(getvariable('as_of_date') as date) as is_scored,
+    from logins
+    left join {{ ref('ml_users_tied') }} as tied on logins.user_id = tied.user_id
+    order by logins.event_ts, logins.event_key
 
 )
 

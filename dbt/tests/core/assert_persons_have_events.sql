@@ -1,12 +1,12 @@
 {{ config(meta={'dagster': {'ref': {'name': 'dim_persons'}}}) }}
 
--- A touched person stands once in dim_persons if any event is the person's, and
--- not at all otherwise.
+-- A touched person stands once in dim_persons if any event is the person's and the person was not
+-- erased, and not at all otherwise.
 with
 
 touched as (
 
-    select distinct person_id from {{ ref('int_touched_persons') }}
+    select person_id from {{ ref('int_touched_subjects') }}
 
 ),
 
@@ -17,6 +17,7 @@ totals as (
         sum(all_event_count) as event_count,
     from {{ ref('int_person_totals') }}
     where person_id in (select person_id from touched)
+        and person_id not in (select person_id from {{ ref('int_erased_persons') }})
     group by person_id
 
 ),

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'customer_360'}}}) }}
 
--- One row a person with an event that is no bot's, and scores from 1 to 5 for exactly those who
--- ordered. The table has a row a person and is made whole in every run.
+-- One row a person with an event that is no bot's and who was not erased, and scores from 1 to 5
+-- for exactly those who ordered. The table has a row a person and is made whole in every run.
 with
 
 customers as (
@@ -25,6 +25,7 @@ totals as (
 
     select person_id from {{ ref('int_person_totals') }}
     where event_count > 0
+        and person_id not in (select person_id from {{ ref('int_erased_persons') }})
 
 ),
 

@@ -276,6 +276,18 @@ def test_email_in_properties_becomes_its_pseudonym(vault: Vault) -> None:
     }
 
 
+def test_crm_key_is_one_pseudonym_whatever_its_place_and_type(vault: Vault) -> None:
+    found = properties_of(vault, {"crm_id": " 77 ", "traits": {"crmId": 77}})
+    pseudonym = vault.lookup("crm", "crm", "77")
+    assert pseudonym is not None
+    assert found == {"crm_id": pseudonym, "traits": {"crmId": pseudonym}}
+
+
+@pytest.mark.parametrize("value", ["null", "NULL ", "0", " ", 0])
+def test_junk_key_ties_nobody_since_it_is_dropped(vault: Vault, value: Any) -> None:
+    assert properties_of(vault, {"crm_id": value, "email": value, "x": 1}) == {"x": 1}
+
+
 def test_user_in_properties_has_the_pseudonym_of_the_column(vault: Vault) -> None:
     row = one(vault, user_id="12", properties='{"customer_id": 12, "traits": {"id": "12"}}')
     found = json.loads(row["properties"])

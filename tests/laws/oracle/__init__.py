@@ -7,7 +7,16 @@ case open, the docstring of the function that decides it says "Reading".
 
 from datetime import date
 
-from tests.laws.oracle import customers, events, identity, kpis, lines, orders, sessions
+from tests.laws.oracle import (
+    customers,
+    events,
+    identity,
+    kpis,
+    lines,
+    orders,
+    sessions,
+    user_ties,
+)
 from tests.laws.oracle.events import Row, pick
 from tests.laws.oracle.funnels import funnel_entries, funnel_steps
 
@@ -23,6 +32,7 @@ def build(
     as_of: date | None,
     funnels: list[Row],
     referrer_hosts: dict[str, str],
+    erasures: list[Row] | None = None,
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
 
@@ -35,6 +45,7 @@ def build(
         as_of: latest closed arrival date.
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
         referrer_hosts: host -> search | social.
+        erasures: the register, each row with either visitor_id or user_id.
 
     Returns:
         Table name -> rows, in no particular order.
@@ -52,9 +63,11 @@ def build(
     fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)
     interactions = lines.interactions(winners)
 
-    person_map = identity.build_map(winners)
-    identity.assign_persons(winners, person_map)
-    persons = identity.build_persons(winners)
+    ties = user_ties.UserTies(winners)
+    gone = user_ties.erased_persons(erasures or [], ties)
+    person_map = identity.build_map(winners, ties, erasures or [])
+    identity.assign_persons(winners, person_map, ties)
+    persons = identity.build_persons(winners, gone)
     facts = facts_of_no_bots(winners, grouped, fct_sessions, fct_orders, fct_refunds)
 
     with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
@@ -69,6 +82,7 @@ def build(
         "fct_product_interactions": interactions,
         "dim_products": lines.products(interactions),
         "map_visitor_person": person_map,
+        "map_user_person": user_ties.build_user_map(ties, gone),
         "dim_persons": persons,
         "kpi_daily": kpis.kpi_daily(facts, as_of),
         "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),

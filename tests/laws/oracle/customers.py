@@ -65,7 +65,7 @@ def score_rfm(buyers: list[Row]) -> None:
 def customer_360(
     facts: Facts, interactions: list[Row], persons: list[Row], as_of: date | None
 ) -> list[Row]:
-    """One row for every person with an event that is no bot's.
+    """One row for every person of `persons` with an event that is no bot's.
 
     Readings: all counts leave out bots' rows, `visitor_count` and `event_count` too. `aov` is
     gross_revenue over orders with a value, null without. Gross revenue and refunds are 0 if none.
@@ -83,6 +83,8 @@ def customer_360(
     )
     table = []
     for person_id, unordered in by_person(facts.events).items():
+        if person_id not in user_of:
+            continue
         events = sorted(unordered, key=in_order)
         roles = [event["role"] for event in events]
         visits = sorted(sessions[person_id], key=lambda s: (s["started_at"], s["session_id"]))

@@ -1,21 +1,18 @@
 """Which person a visitor is at a time, and the person of events, sessions, orders and refunds.
 
-Belongs here: docs/metrics.md, "Identity". Not here: what a person did (`customers`).
+Belongs here: docs/metrics.md, "Identity". Not here: which users are one person (`user_ties`), nor
+what a person did (`customers`).
 """
 
 from collections import defaultdict
 from datetime import datetime
 
 from tests.laws.oracle.events import Row, hashed, in_order
+from tests.laws.oracle.user_ties import UserTies
 
 BEGINNING = datetime(1900, 1, 1)
 END = datetime(9999, 12, 31)
 SHARED_ABOVE_USERS = 5
-
-
-def user_person(user_id: str) -> str:
-    """The person of a user."""
-    return hashed("user", user_id)
 
 
 def ties_of(evidence: list[Row]) -> list[Row]:
@@ -54,40 +51,37 @@ def ties_of(evidence: list[Row]) -> list[Row]:
 
 
 def intervals_of(visitor_id: str, evidence: list[Row]) -> list[Row]:
-    """The visitor's rows of the map, from the beginning to the end of time."""
+    """The visitor's intervals from the beginning to the end of time, with user or null."""
     ties = ties_of(evidence)
     users = {event["user_id"] for event in evidence if event["role"] != "logout"}
     if ties and len(users) <= SHARED_ABOVE_USERS:
         ties[0]["starts"] = BEGINNING
-    own = hashed("visitor", visitor_id)
-    intervals: list[tuple[datetime, datetime, str, str | None]] = []
+    intervals: list[tuple[datetime, datetime, str | None, str | None]] = []
     now = BEGINNING
     for tie in ties:
         if now < tie["starts"]:
-            intervals.append((now, tie["starts"], own, None))
-        person_id = user_person(tie["user_id"])
-        intervals.append((tie["starts"], tie["ends"], person_id, tie["evidence_event_key"]))
+            intervals.append((now, tie["starts"], None, None))
+        intervals.append((tie["starts"], tie["ends"], tie["user_id"], tie["evidence_event_key"]))
         now = tie["ends"]
     if now < END:
-        intervals.append((now, END, own, None))
-    return [_map_row(visitor_id, *interval) for interval in intervals]
+        intervals.append((now, END, None, None))
+    return [_interval(visitor_id, *interval) for interval in intervals]
 
 
-def _map_row(
-    visitor_id: str, starts: datetime, ends: datetime, person_id: str, evidence: str | None
+def _interval(
+    visitor_id: str, starts: datetime, ends: datetime, user_id: str | None, evidence: str | None
 ) -> Row:
     return {
         "visitor_id": visitor_id,
         "valid_from": starts,
         "valid_to": ends,
-        "person_id": person_id,
+        "user_id": user_id,
         "evidence_event_key": evidence,
-        "is_erased": False,
     }
 
 
-def build_map(winners: list[Row]) -> list[Row]:
-    """`core.map_visitor_person`."""
+def all_intervals(winners: list[Row]) -> list[Row]:
+    """The intervals of every visitor."""
     evidence: dict[str, list[Row]] = defaultdict(list)
     user_of: dict[str, str | None] = {}
     for event in sorted(winners, key=in_order):
@@ -100,20 +94,41 @@ def build_map(winners: list[Row]) -> list[Row]:
     table = []
     for visitor_id, user_id in user_of.items():
         if user_id is not None:
-            table.append(_map_row(visitor_id, BEGINNING, END, user_person(user_id), None))
+            table.append(_interval(visitor_id, BEGINNING, END, user_id, None))
         else:
             table.extend(intervals_of(visitor_id, evidence[visitor_id]))
     return table
 
 
-def assign_persons(winners: list[Row], person_map: list[Row]) -> None:
+def build_map(winners: list[Row], ties: UserTies, erasures: list[Row]) -> list[Row]:
+    """`core.map_visitor_person`: the erased keep their rows, without the evidence."""
+    visitors = {row["visitor_id"] for row in erasures} - {None}
+    users = {row["user_id"] for row in erasures} - {None}
+    table = []
+    for interval in all_intervals(winners):
+        user_id = interval.pop("user_id")
+        is_erased = interval["visitor_id"] in visitors or user_id in users
+        table.append(
+            {
+                **interval,
+                "person_id": hashed("visitor", interval["visitor_id"])
+                if user_id is None
+                else ties.person(user_id),
+                "evidence_event_key": None if is_erased else interval["evidence_event_key"],
+                "is_erased": is_erased,
+            }
+        )
+    return table
+
+
+def assign_persons(winners: list[Row], person_map: list[Row], ties: UserTies) -> None:
     """Write person_id to every event."""
     intervals: dict[str, list[Row]] = defaultdict(list)
     for row in person_map:
         intervals[row["visitor_id"]].append(row)
     for event in winners:
         if event["user_id"] is not None:
-            event["person_id"] = user_person(event["user_id"])
+            event["person_id"] = ties.person(event["user_id"])
         elif event["visitor_id"] is None:
             event["person_id"] = None
         else:
@@ -148,22 +163,25 @@ def refund_persons(
     }
 
 
-def build_persons(winners: list[Row]) -> list[Row]:
-    """`core.dim_persons`, bots included."""
-    known = {user_person(e["user_id"]): e["user_id"] for e in winners if e["user_id"] is not None}
+def build_persons(winners: list[Row], gone: set[str]) -> list[Row]:
+    """`core.dim_persons`, bots included, without the erased."""
+    named = {
+        hashed("user", e["user_id"]): e["user_id"] for e in winners if e["user_id"] is not None
+    }
     by_person: dict[str, list[Row]] = defaultdict(list)
     for event in winners:
-        if event["person_id"] is not None:
+        if event["person_id"] is not None and event["person_id"] not in gone:
             by_person[event["person_id"]].append(event)
     return [
         {
             "person_id": person_id,
-            "user_id": known.get(person_id),
+            "user_id": named.get(person_id),
             "first_seen_at": min(event["event_ts"] for event in events),
             "last_seen_at": max(event["event_ts"] for event in events),
             "event_count": len(events),
             "visitor_count": len({event["visitor_id"] for event in events}),
-            "is_known": person_id in known,
+            "user_count": len({event["user_id"] for event in events} - {None}),
+            "is_known": person_id in named,
             "is_bot": all(event["is_bot"] for event in events),
         }
         for person_id, events in by_person.items()

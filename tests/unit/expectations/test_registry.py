@@ -184,6 +184,7 @@ def test_inconsistent_event_type_is_refused_by_name(name: str, spec: Any, says: 
     ("names", "treatment", "kind"),
     [
         (("email", "email_address", "emailAddress"), "pseudonymise", "email"),
+        (("crm_id", "crmId", "crm_contact_id"), "pseudonymise", "crm"),
         (("first_name", "firstName", "last_name", "phone", "address"), "drop", None),
         (("street", "birthday", "password", "review_text", "message"), "drop", None),
     ],

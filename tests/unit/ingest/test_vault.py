@@ -32,6 +32,7 @@ def test_pseudonym_is_prefix_and_32_random_hex_digits(paths: StatePaths) -> None
             "anonymous": "a_",
             "device": "d_",
             "email": "e_",
+            "crm": "c_",
         }.items():
             pseudonym = vault.pseudonyms(kind, "shop", ["12"])["12"]
             assert pseudonym.startswith(prefix)

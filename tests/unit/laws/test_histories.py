@@ -30,6 +30,7 @@ def tables(history):
         as_of=history.as_of,
         funnels=shop.FUNNELS,
         referrer_hosts=shop.REFERRER_HOSTS,
+        erasures=list(history.erasures),
     )
 
 
@@ -52,6 +53,39 @@ def map_traits(built):
     for row in built["map_visitor_person"]:
         if row["visitor_id"] in ties and row["valid_from"] == BEGINNING:
             yield "tied later" if row["evidence_event_key"] else "shared visitor"
+
+
+def tie_traits(history, built):
+    persons: dict[str, set[str]] = {}
+    bearers = Counter((row["tie_kind"], row["key_id"]) for row in built["map_user_person"])
+    for row in built["map_user_person"]:
+        persons.setdefault(row["person_id"], set()).add(row["user_id"])
+        yield f"tied by {row['tie_kind']}"
+        yield "oldest" if row["is_oldest"] else "absorbed"
+    for users in persons.values():
+        yield "person of several users"
+        if len(users) > max(bearers.values()):
+            yield "chain of users"
+    shown: dict[tuple[str, str], set[str]] = {}
+    for row in history.log_rows:
+        for name, value in json.loads(row["properties"]).items():
+            if name in ("crm_id", "email") and row["user_id"]:
+                shown.setdefault((name, str(value)), set()).add(row["user_id"])
+                shown.setdefault((name, f"of {row['user_id']}"), set()).add(str(value))
+    for (_, what), others in shown.items():
+        if len(others) > 5:
+            yield "user of many keys" if what.startswith("of ") else "key of many users"
+
+
+def erasure_traits(history, built):
+    for one in history.erasures:
+        yield "erased user" if one["user_id"] else "erased visitor"
+    if history.erasures and history.plan[0].erased != history.plan[-1].erased:
+        yield "erased between runs"
+    persons = {row["person_id"] for row in built["dim_persons"]}
+    for row in built["map_visitor_person"]:
+        if row["is_erased"]:
+            yield "erased in part" if row["person_id"] in persons else "erased person"
 
 
 def gap_traits(built):
@@ -142,6 +176,9 @@ def plan_traits(history):
 
 EXPECTED = {
     *("first tie reaches back", "logged out between two ties", "identity switch", "shared visitor"),
+    *("tied by crm", "tied by email", "oldest", "absorbed", "person of several users"),
+    *("chain of users", "key of many users", "user of many keys"),
+    *("erased user", "erased visitor", "erased between runs", "erased in part", "erased person"),
     *("tied times", "gap of exactly 30 minutes", "gap of 30 minutes and 1 microsecond"),
     *("run cut at 24 hours", "session over midnight", "engaged time"),
     *("late event in a later session", "channel Email", "channel Direct", "channel Organic Search"),
@@ -165,6 +202,8 @@ def test_random_histories_contain_every_awkward_case_often():
         found.update(
             {
                 *map_traits(built),
+                *tie_traits(history, built),
+                *erasure_traits(history, built),
                 *gap_traits(built),
                 *session_traits(built),
                 *order_traits(built),
@@ -193,6 +232,7 @@ def assert_plan_keeps_its_promises(history: History):
     assert last.kill_after is None
     assert history.closed_at(len(history.plan) - 1) == set(history.seals)
     assert history.rows_at(len(history.plan) - 1) == history.log_rows
+    assert history.erasures_at(len(history.plan) - 1) == list(history.erasures)
     found = [
         row for n in range(len(history.plan)) for _, seal in history.new_seals(n) for row in seal
     ]
