@@ -129,8 +129,8 @@ def _not_comparable(paths: StatePaths) -> str:
         return f"{file}: cannot be opened ({reason}); {mend}"
     if built != [(warehouse.inputs_fingerprint(paths),)]:
         return (
-            f"{file}: was built by other models or settings than today's; `footfall run` builds it "
-            "anew, or `footfall rebuild --replace`"
+            f"{file}: was built by other models or settings than today's, so a comparison says "
+            f"nothing of its rows; {mend}"
         )
     if owed:
         return (
@@ -157,7 +157,9 @@ def _beside(paths: StatePaths) -> Iterator[RebuildPaths]:
 
 def _begin(new: RebuildPaths) -> list[date]:
     """Owe everything: the whole log, and partitions of models on dates without a seal."""
-    found = {folder.name.removeprefix("partition_date=") for folder in new.ml.glob("*/partition_date=*")}
+    found = {
+        folder.name.removeprefix("partition_date=") for folder in new.ml.glob("*/partition_date=*")
+    }
     return warehouse.begin_work(new, sorted(map(date.fromisoformat, found)))
 
 
