@@ -141,7 +141,7 @@ def test_a_session_over_midnight_is_one_in_two_partitions():
     assert sorted(column(tables["fct_sessions"], "event_count")) == [1, 1, 2]
     assert len({row["session_id"] for row in tables["fct_sessions"]}) == 3
     # The session belongs wholly to the date on which it started.
-    assert [row["sessions"] for row in sorted(tables["kpi_daily"], key=lambda r: r["report_date"])] == [2, 1]  # fmt: skip
+    assert column(tables["kpi_daily"], "sessions", "report_date") == [2, 1]
 
 
 def test_a_log_in_reaches_back_to_the_visitors_first_event_however_old():
@@ -213,7 +213,7 @@ def test_a_day_does_not_read_the_history_of_events_before_it(tmp_path):
 def test_an_endless_visitor_has_a_session_a_day_in_core_and_a_bot_none_in_the_marts():
     """Pain 8: very long sessions excluded, quarantined for ever, or re-read for months."""
     for is_bot in (False, True):
-        rows = restless("11 10:00", 60, is_bot=is_bot) + [view("other", "11 10:00", "another")]
+        rows = [*restless("11 10:00", 60, is_bot=is_bot), view("other", "11 10:00", "another")]
         by_day = [
             (day(number), [row for row in rows if row["event_ts"].date() == day(number)])
             for number in (11, 12, 13)
