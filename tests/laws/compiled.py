@@ -30,7 +30,7 @@ class Model:
     reads_itself: bool = False
 
 
-def _on_tables(sql: str) -> str:
+def on_tables(sql: str) -> str:
     """Point external sources, and what dbt keeps in memory, at tables of the test's database."""
     sql = sql.replace('"scratch".', "")
     sql = re.sub(
@@ -57,7 +57,7 @@ def compiled_models() -> tuple[Model, ...]:
         Model(
             name=node["name"],
             relation=relations[node["name"]],
-            sql=_on_tables(node["compiled_code"]),
+            sql=on_tables(node["compiled_code"]),
             materialized=node["config"]["materialized"],
             replace_key=tuple(node["config"].get("replace_key") or ()),
             prune_by=node["config"].get("prune_by"),
