@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Tests that a second process speeds up; two are enough to keep a small machine usable.
 WORKERS ?= 2
-LAW_SECONDS ?= 600
+LAW_SECONDS ?= 3600
 LAW_SEED ?= 1
 
 .DEFAULT_GOAL := help
@@ -52,7 +52,7 @@ format: setup ## Put the Python into shape.
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
-laws: setup ## Random histories against the oracle for LAW_SECONDS (600), from LAW_SEED (1).
+laws: setup ## Random histories against the oracle for LAW_SECONDS (3600), from LAW_SEED (1).
 	$(BIN)/python -m tests.laws.long --seconds $(LAW_SECONDS) --seed $(LAW_SEED)
 
 lock: setup ## Resolve the dependencies anew.

@@ -125,6 +125,7 @@ def _parsed(home: Path, fingerprint: str) -> Any:
 def _environment(paths: StatePaths) -> Iterator[None]:
     wanted = {
         "FOOTFALL_HOME": str(paths.home),
+        "FOOTFALL_WAREHOUSE": str(paths.warehouse_db),
         "DO_NOT_TRACK": "1",
         "DBT_PROFILES_DIR": str(project_dir()),
     }

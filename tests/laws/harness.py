@@ -5,13 +5,15 @@ tried. Not here: how a model runs (`compiled`, `warehouse`), what the tables sho
 (`oracle/`), many histories in one database (`batches`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
+from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
 Tables = dict[str, list[Row]]
@@ -35,15 +37,34 @@ REBUILT_TABLES = (
 
 @dataclass
 class Tried:
-    """How much a session has tried."""
+    """How much a session has tried.
+
+    A run of histories that lie side by side counts once. `situations`: in how many histories each
+    occurred.
+    """
 
     histories: int = 0
+    rows: int = 0
     runs: int = 0
     kills: int = 0
+    situations: Counter[str] = field(default_factory=Counter)
+
+    def note(self, history: History) -> None:
+        """Count a history that was followed, its rows and its situations."""
+        self.histories += 1
+        self.rows += len(history.log_rows)
+        self.situations.update(situations_of(history))
 
     def __str__(self) -> str:
         """For the end of a session."""
-        return f"{self.histories} histories, {self.runs} runs, {self.kills} of them killed"
+        return (
+            f"{self.histories:,} histories, {self.rows:,} input rows, {self.runs:,} runs, "
+            f"{self.kills:,} of them killed"
+        )
+
+    def told(self) -> list[str]:
+        """In how many histories each situation occurred, a line each."""
+        return [f"{self.situations[name]:>9,}  {name}" for name in SITUATIONS]
 
 
 TRIED = Tried()
@@ -192,10 +213,21 @@ def follow_to_end(
     return warehouse, None
 
 
-def counter_example(history: History, models: Sequence[Model] | None = None) -> str | None:
-    """The first difference to the oracle or, at the end, to a rebuild; None where law 3 holds."""
+def counter_example(
+    history: History,
+    models: Sequence[Model] | None = None,
+    parts: Sequence[History] | None = None,
+) -> str | None:
+    """The first difference to the oracle or, at the end, to a rebuild; None where law 3 holds.
+
+    Args:
+        history: log and plan.
+        models: other models than the project's.
+        parts: the histories that lie side by side in it, to be counted; by default it is one.
+    """
     warehouse, difference = follow_to_end(history, models)
     difference = difference or rebuild_difference(history, warehouse)
     warehouse.con.close()
-    TRIED.histories += 1
+    for part in parts or (history,):
+        TRIED.note(part)
     return difference
