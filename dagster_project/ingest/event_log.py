@@ -217,6 +217,7 @@ def recover(paths: StatePaths) -> list[str]:
         file.unlink()
         done.append(f"{file.relative_to(paths.home)}: removed, since no seal names it")
         crash_point("recover: file removed")
+    batch.remove_unfinished(paths)
     sealed = {file for one in chain for file in _content_of(one)}
     for day in batch.staged_days(paths):
         try:
