@@ -313,3 +313,19 @@ def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[da
         if file.day <= today:
             found.add(today if file.day in closed else file.day)
     return sorted(found)
+
+
+def clock_problem(paths: StatePaths, now: datetime) -> str | None:
+    """What to say where the clock was set back since the last seal; None where it was not.
+
+    Nothing is lost by it: days close later, and files wait. It only warns, since the clock may have
+    been wrong before and be right now.
+    """
+    chain = seals.load_chain(paths)
+    last = max((one.sealed_at for one in chain), default=now)
+    if now >= last:
+        return None
+    return (
+        f"the clock says {now:%Y-%m-%d %H:%M} UTC, which is before the last seal "
+        f"({last:%Y-%m-%d %H:%M}): days are closed by the clock, so see that it is right"
+    )
