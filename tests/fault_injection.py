@@ -48,7 +48,10 @@ def lose_process_after(seconds: float, work: Callable[..., object], *args: Any) 
     if not child.is_alive():
         assert child.exitcode == 0
         return False
-    os.killpg(child.pid, signal.SIGKILL)
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        child.kill()  # It has not come as far as a group of its own.
     child.join(_SECONDS)
     return child.exitcode == -signal.SIGKILL
 

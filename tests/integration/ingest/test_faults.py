@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from dagster_project.cli.run import days_to_run
 from dagster_project.ingest import durable, event_log, landing, pending, seals, staging, verify
 from dagster_project.ingest.config import load_settings
+from dagster_project.ingest.errors import FootfallError
 from dagster_project.ingest.lock import state_lock
 from dagster_project.state import StatePaths
 from tests.fault_injection import FilesUpTo, Folders, told_under
@@ -185,6 +187,14 @@ def test_a_clock_set_back_loses_nothing_and_says_so(paths, undisturbed):
     assert content["files"] == undisturbed["files"]
     # The second day came before its time, and was closed by the next run.
     assert content["counts"] == [(FIRST, 5, True), (SECOND, 5, False), (SECOND, 0, True)]
+
+
+def test_a_run_whose_clock_was_set_back_names_the_clock_and_not_an_option(paths):
+    """Two days are sealed and not built, and by this clock they have not come."""
+    load_both(paths.home)
+    words = "2026-11-02 is to be built and has not come yet: the clock says 2026-10-31 12:00 UTC"
+    with pytest.raises(FootfallError, match=words):
+        days_to_run(paths, None, None, datetime(2026, 10, 31, 12, tzinfo=UTC))
 
 
 def hold_the_lock_until(home: Path, asked: Path, go_on: Path) -> None:

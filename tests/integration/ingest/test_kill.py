@@ -4,6 +4,7 @@ A child process loads two days and kills itself with SIGKILL at a named step; th
 end with the log and the counts of a run that nobody killed.
 """
 
+import errno
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,40 @@ def test_a_second_kill_at_another_step_changes_nothing(landed, undisturbed, tmp_
     die_at(paths, "recover: file removed", 1)
     load(paths, FIRST, SECOND, now=NOW)
     assert content_of(paths) == undisturbed
+
+
+def load_without_links(home: Path) -> None:
+    """As on a file system that has no hard links."""
+
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    Path.hardlink_to = refuse
+    load_both(home)
+
+
+def test_a_kill_while_a_part_is_copied_leaves_no_half_part(landed, undisturbed, tmp_path):
+    paths = copied(landed, tmp_path)
+    lose_process_at("copy: written beside", 1, load_without_links, paths.home)
+    assert [file.name for file in paths.log_events.rglob("*.*")] == [".00000001-000.parquet.tmp"]
+    load(paths, FIRST, SECOND, now=NOW)
+    assert content_of(paths) == undisturbed
+    assert verify.audit(paths).problems == ()
+
+
+def close_the_next_day(home: Path) -> None:
+    """Two months later, so that the quarantine of both days is too old."""
+    load(StatePaths(home), "2027-02-01", now="2027-02-02T03:00:00")
+
+
+def test_a_kill_while_old_quarantine_is_removed_is_made_good_by_the_next_day(landed, tmp_path):
+    paths = copied(landed, tmp_path)
+    load(paths, FIRST, SECOND, now=NOW)
+    lose_process_at("quarantine: expired file removed", 1, close_the_next_day, paths.home)
+    assert [file.name for file in paths.quarantine.rglob("*.parquet")] == ["00000002.parquet"]
+    assert verify.audit(paths).problems == ()
+    load(paths, "2027-02-02", now="2027-02-03T03:00:00")
+    assert list(paths.quarantine.rglob("*.parquet")) == []
 
 
 def test_a_kill_while_the_inputs_of_dbt_are_written_leaves_them_whole(
