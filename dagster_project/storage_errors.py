@@ -1,4 +1,4 @@
-"""Errors that mean a disk that is full, or a place that may not be written: told from their words.
+"""Errors of storage (no room, no right to write, a damaged file), told from their words.
 
 Four libraries write to the state folder (the operating system's calls, SQLite, DuckDB, Arrow), each
 with errors of its own, and some reach us as text alone. Belongs here: recognising them, and what to
@@ -20,6 +20,13 @@ _NOT_ALLOWED: Final = re.compile(
     r"unable to open database file",
     re.IGNORECASE,
 )
+# DuckDB on a Parquet file; each names it.
+_DAMAGED: Final = re.compile(
+    r"No magic bytes found at end of file|too small to be a Parquet file|Failed to read file .*:",
+)
+# What stands in quotes may be a value of a row, and a row may say anything.
+_QUOTED: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+_ALL: Final = (_NO_ROOM, _NOT_ALLOWED, _DAMAGED)
 
 
 def advice(text: str, home: Path) -> str | None:
@@ -29,18 +36,24 @@ def advice(text: str, home: Path) -> str | None:
         text: what was said.
         home: the state folder.
     """
+    text = _QUOTED.sub("''", text)
     goes_on = "what was finished stays, and the next run goes on from there"
     if _NO_ROOM.search(text):
         return f"there is no room to write: see `df {home}`, make room and run again; {goes_on}"
     if _NOT_ALLOWED.search(text):
         return f"see owner and mode of what is below {home}, and run again; {goes_on}"
+    if _DAMAGED.search(text):
+        return (
+            "a file is cut short or damaged: `footfall verify` names it if it is of the log; "
+            "restore it from a backup and run again"
+        )
     return None
 
 
 def storage_line(text: str) -> str | None:
     """The first line that tells of storage, or None where no line does."""
     for line in text.splitlines():
-        if _NO_ROOM.search(line) or _NOT_ALLOWED.search(line):
+        if any(words.search(_QUOTED.sub("''", line)) for words in _ALL):
             return line.strip()
     return None
 
