@@ -9,7 +9,7 @@ sign` and `minisign` are for.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,23 +84,34 @@ def differences(paths: StatePaths, kept: Sequence[LogHead]) -> list[str]:
         paths: the state folder.
         kept: heads printed before, in any order.
     """
-    files = dict(seals.manifest_files(paths))
+    seals_there = _parsed(paths)
     problems = []
     trusted = 0
     for head in sorted(set(kept), key=lambda one: one.sequence):
         if head.sequence == 0:
             problems += _of_an_empty_log(head)
-        elif head.sequence not in files:
-            last = max(files, default=0)
+        elif head.sequence not in seals_there:
+            last = max(seals_there, default=0)
             problems.append(
                 f"log/manifests: seal {head.sequence} is gone, the seals end at {last}, and a head "
                 f"that was kept names it ({head.hash[:12]}…); restore log/ from a backup"
             )
-        elif problem := _problem_of_seal(paths, head, trusted):
+        elif problem := _problem_of_seal(seals_there, head, trusted):
             problems.append(problem)
         else:
             trusted = head.sequence
     return problems
+
+
+def _parsed(paths: StatePaths) -> dict[int, seals.Manifest | str]:
+    """Each seal by its number, or why its file is none."""
+    found: dict[int, seals.Manifest | str] = {}
+    for sequence, file in seals.manifest_files(paths):
+        try:
+            found[sequence] = seals.parse(file.read_bytes(), f"log/manifests/{file.name}")
+        except LogIntegrityError as error:
+            found[sequence] = str(error)
+    return found
 
 
 def _of_an_empty_log(head: LogHead) -> list[str]:
@@ -108,26 +119,19 @@ def _of_an_empty_log(head: LogHead) -> list[str]:
     return [] if head == head_of([]) else ["a head that was kept: seal 0 has no content"]
 
 
-def _problem_of_seal(paths: StatePaths, head: LogHead, trusted: int) -> str | None:
+def _problem_of_seal(
+    seals_there: Mapping[int, seals.Manifest | str], head: LogHead, trusted: int
+) -> str | None:
     """Why the seal that a head names is not what it was; None where it is.
 
     Args:
-        paths: the state folder.
-        head: names a seal whose file is there.
+        seals_there: of the log, the one that the head names among them.
+        head: what was kept.
         trusted: the last seal that is shown to be as it was.
     """
-    files = seals.manifest_files(paths)
-    chain: list[seals.Manifest] = []
-    for sequence, file in files:
-        if sequence > head.sequence:
-            break
-        place = f"log/manifests/{file.name}"
-        try:
-            chain.append(seals.parse(file.read_bytes(), place))
-        except LogIntegrityError as error:
-            if sequence == head.sequence:
-                return f"{error} (a head that was kept names it)"
-    seal = chain[-1]
+    seal = seals_there[head.sequence]
+    if isinstance(seal, str):
+        return f"{seal} (a head that was kept names it)"
     place = f"log/manifests/{seal.name}"
     if seal.hash != head.hash:
         first = trusted + 1
@@ -136,10 +140,12 @@ def _problem_of_seal(paths: StatePaths, head: LogHead, trusted: int) -> str | No
             f"{place}: has the hash {seal.hash[:12]}…, and a head that was kept says "
             f"{head.hash[:12]}…: {which} was written anew after that; restore log/ from a backup"
         )
-    if head_of(chain) != head:
+    before = [seals_there.get(sequence) for sequence in range(1, head.sequence + 1)]
+    found = head_of([one for one in before if isinstance(one, seals.Manifest)])
+    if found != head:
         return (
-            f"{place}: the log up to it holds {head_of(chain).rows} rows in "
-            f"{head_of(chain).parts} parts, and a head that was kept says {head.rows} in "
-            f"{head.parts}: that line is not as it was printed, or a seal before it is gone"
+            f"{place}: the log up to it holds {found.rows} rows in {found.parts} parts, and a head "
+            f"that was kept says {head.rows} in {head.parts}: that line is not as it was printed, "
+            "or a seal before it is gone"
         )
     return None

@@ -264,6 +264,22 @@ def test_a_line_whose_totals_were_changed_is_not_believed(paths, capsys):
     )
 
 
+def test_a_head_whose_seal_cannot_be_read_any_more_is_told(paths):
+    head = anchor.read_line(head_up_to(paths, 2))
+    overwrite(manifest_file(paths, 2), b"{")
+    (problem,) = anchor.differences(paths, [head])
+    assert problem.startswith(f"log/manifests/00000002-{MIDDLE}.json: is no manifest")
+    assert problem.endswith("(a head that was kept names it)")
+
+
+def test_a_seal_that_is_gone_before_the_one_that_a_head_names_is_told(paths):
+    head = anchor.read_line(head_up_to(paths, 4))
+    manifest_file(paths, 2).unlink()
+    (problem,) = anchor.differences(paths, [head])
+    # By hand: 14 rows less the 3 of the second seal.
+    assert "holds 11 rows in 3 parts, and a head that was kept says 14 in 4" in problem
+
+
 def test_what_is_no_head_is_wrong_use_and_not_a_passing_check(paths, capsys):
     assert main(["--home", str(paths.home), "verify", "--expect-head", "seal 4"]) == 2
     said = capsys.readouterr().err
