@@ -12,9 +12,10 @@ READY := .venv/.ready
 WORKERS ?= 2
 LAW_SECONDS ?= 3600
 LAW_SEED ?= 1
+KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint format laws lock clean
+.PHONY: help setup demo ui test lint format laws kills lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ format: setup ## Put the Python into shape.
 
 laws: setup ## Random histories against the oracle for LAW_SECONDS (3600), from LAW_SEED (1).
 	$(BIN)/python -m tests.laws.long --seconds $(LAW_SECONDS) --seed $(LAW_SEED)
+
+kills: setup ## Runs killed KILLS (200) times at random, from LAW_SEED (1): the tables stay the same.
+	$(BIN)/python -W ignore -m tests.laws.random_kills --kills $(KILLS) --seed $(LAW_SEED)
 
 lock: setup ## Resolve the dependencies anew.
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

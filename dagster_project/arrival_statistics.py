@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.ingest.seals import Manifest
 from dagster_project.state import StatePaths
 
@@ -42,6 +44,9 @@ def compare_with_weeks_before(
         paths: the state folder.
         manifests: all seals.
         days: the dates to look at.
+
+    Raises:
+        LogIntegrityError: a part of these days or of the weeks before cannot be read; it is named.
     """
     rows: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     parts: dict[date, list[str]] = defaultdict(list)
@@ -84,7 +89,7 @@ def _null_shares(paths: StatePaths, parts: list[str]) -> dict[str, float]:
     nulls: dict[str, int] = defaultdict(int)
     total = 0
     for part in parts:
-        footer = pq.read_metadata(paths.home / part)
+        footer = _footer(paths, part)
         total += footer.num_rows
         for group in range(footer.num_row_groups):
             for column in range(footer.num_columns):
@@ -92,6 +97,17 @@ def _null_shares(paths: StatePaths, parts: list[str]) -> dict[str, float]:
                 if chunk.statistics is not None and chunk.statistics.has_null_count:
                     nulls[chunk.path_in_schema] += chunk.statistics.null_count
     return {name: count / total for name, count in nulls.items()} if total else {}
+
+
+def _footer(paths: StatePaths, part: str) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(paths.home / part)
+    except OSError as error:
+        # Arrow's own texts name the whole path, and what they mean is said here already.
+        reason = error.strerror or "its end is no Parquet footer"
+    except (pa.ArrowException, ValueError):
+        reason = "its end is no Parquet footer"
+    raise LogIntegrityError(f"{part}: cannot be read ({reason}), and a seal names it")
 
 
 def _null_findings(day: date, now: dict[str, float], before: list[dict[str, float]]) -> list[str]:

@@ -113,10 +113,11 @@ def _in_short(findings: list[str]) -> str:
 
 
 def refusal_text(report: LoadReport) -> str:
-    """Why nothing was sealed for a day, and what to do."""
-    if report.is_chain_broken:
+    """Why a day is not done, and what to do: the log first, since all else rests on it."""
+    if report.integrity:
         advice = _ADVICE["event_log_is_unaltered"]
-        return f"{_in_short(report.integrity)}. Nothing was loaded. {advice}"
+        so = "Nothing was loaded" if report.is_chain_broken else "Nothing is built on it"
+        return f"{_in_short(report.integrity)}. {so}. {advice}"
     first = report.refused[0]
     advice = _ADVICE["event_batch_meets_contract"].format(day=first.day)
     return f"{first.day}: {_in_short(list(first.refusals))}. {advice}"

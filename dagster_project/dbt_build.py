@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dagster_project.ingest.durable import crash_point
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
@@ -157,7 +158,7 @@ def _invoke(paths: StatePaths, command: list[str], parsed: Any = None) -> Any:
     spoken = io.StringIO()
     try:
         with _environment(paths), contextlib.redirect_stdout(spoken):
-            done = dbtRunner(manifest=parsed).invoke(arguments)
+            done = dbtRunner(manifest=parsed, callbacks=[_mark_finished_nodes]).invoke(arguments)
     finally:
         # The adapter keeps the database open in a process-wide place; no reader could open it.
         DuckDBConnectionManager.close_all_connections()
@@ -166,6 +167,11 @@ def _invoke(paths: StatePaths, command: list[str], parsed: Any = None) -> Any:
     if done.result is None:
         raise DbtError(f"dbt {command[0]}: {_first_line(spoken.getvalue())}")
     return done.result
+
+
+def _mark_finished_nodes(event: Any) -> None:
+    if event.info.name == "NodeFinished":
+        crash_point(f"dbt: {event.data.node_info.node_name} finished")
 
 
 def _first_line(text: str) -> str:

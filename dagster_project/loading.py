@@ -317,8 +317,7 @@ def _compare(paths: StatePaths, days: Sequence[date], report: LoadReport) -> Non
     chain = seals.load_chain(paths)
     try:
         findings = compare_with_weeks_before(paths, chain, days)
-    except (OSError, pa.ArrowException):
-        # A footer of the weeks before cannot be read: find out which, among days not verified yet.
-        report.integrity += verify.audit(paths).problems
+    except LogIntegrityError as error:
+        report.integrity.append(str(error))
         return
     report.unusual_volumes, report.unusual_nulls = findings.volumes, findings.nulls

@@ -53,6 +53,7 @@ class PartitionFiles:
         crash_point("partitions: written beside")
         for target, beside in self._beside.items():
             beside.replace(target)
+            crash_point("partitions: one renamed")
         crash_point("partitions: renamed")
         for folder in sorted({target.parent for target in self._beside}):
             fsync_folder(folder)

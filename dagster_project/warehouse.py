@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.dbt_build import project_fingerprint
+from dagster_project.ingest.durable import crash_point
 from dagster_project.state import StatePaths
 
 # What the derived tables depend on beside the log; the rest of the inputs follows the log.
@@ -43,6 +44,7 @@ def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
     paths.warehouse.mkdir(parents=True, exist_ok=True)
     if paths.warehouse_db.exists() and _built(paths)[0] != fingerprint:
         paths.warehouse_db.unlink()
+        crash_point("warehouse: stale one removed")
         paths.warehouse_db.with_suffix(".duckdb.wal").unlink(missing_ok=True)
     log_days = str(paths.warehouse_inputs / "log_days.parquet")
     with duckdb.connect(str(paths.warehouse_db)) as con:
@@ -74,7 +76,9 @@ def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
             [list(days), log_days],
         )
         owed = con.execute("select arrival_date from state.work_set order by 1").fetchall()
+        crash_point("work set: before its commit")
         con.execute("commit")
+    crash_point("work set: written")
     return [day for (day,) in owed]
 
 
@@ -119,7 +123,9 @@ def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
             con.execute(f"delete from {relation}")
         con.execute("delete from state.work_set")
         con.execute("update state.built set sequence = begun")
+        crash_point("work set: before it is struck off")
         con.execute("commit")
+        crash_point("work set: struck off")
         con.execute("checkpoint")
 
 

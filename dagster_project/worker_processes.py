@@ -8,18 +8,24 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process, util
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from dagster_project.ingest.errors import FootfallError
 from expectations.validate import Report, validate
 
 _Done = TypeVar("_Done")
 # A process costs two seconds to start: fewer items than this are done here.
 _FEWEST_ITEMS = 6
 _validator: ProcessPoolExecutor | None = None
+
+
+class WorkerLostError(FootfallError):
+    """A process beside this one has gone without a word."""
 
 
 def started(workers: int, prepare: Callable[[], None]) -> ProcessPoolExecutor:
@@ -61,6 +67,9 @@ def map_in_order(
         items: arguments, taken as they are needed: two a processor are on their way at most.
         count: how many items there are.
         prepare: called in each process before its first work.
+
+    Raises:
+        WorkerLostError: a process was ended from outside; nothing of its work is taken.
     """
     workers = min(os.cpu_count() or 1, count)
     if workers < 2 or count < _FEWEST_ITEMS:
@@ -69,12 +78,18 @@ def map_in_order(
         return
     with started(workers, prepare) as pool:
         waiting: list[Future[_Done]] = []
-        for item in items:
-            waiting.append(pool.submit(work, *item))
-            if len(waiting) > 2 * workers:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, *item))
+                if len(waiting) > 2 * workers:
+                    yield waiting.pop(0).result()
+            for future in waiting:
+                yield future.result()
+        except BrokenProcessPool:
+            raise WorkerLostError(
+                "a process that worked beside the run was ended from outside, most often for want "
+                "of memory (`dmesg` says so); run again with more of it or for fewer days"
+            ) from None
 
 
 def warm_up_validation() -> None:
@@ -102,6 +117,10 @@ def validate_beside(
     suite: Mapping[str, Any], data: Sequence[Path] | pa.Table, *, name: str
 ) -> Report:
     """`expectations.validate.validate`, in the process that is warm; here where none is."""
-    if _validator is None:
-        return validate(suite, data, name=name)
-    return _validator.submit(validate, suite, data, name=name).result()
+    if _validator is not None:
+        try:
+            return _validator.submit(validate, suite, data, name=name).result()
+        except BrokenProcessPool:
+            # Ended from outside, say for want of memory: the check is made all the same.
+            cool_down_validation()
+    return validate(suite, data, name=name)

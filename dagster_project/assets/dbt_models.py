@@ -10,6 +10,7 @@ from dagster_project import dbt_build, warehouse
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 from dagster_project.state import StatePaths
+from dagster_project.storage_errors import storage_line
 
 LAYER_TAG = "footfall/layer"
 _GROUPS = {"marts": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
@@ -243,7 +244,9 @@ def _events(
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
     if broken:
         first = broken[0]
-        said = first.message.splitlines()[0] if first.message else first.status
+        # dbt's first line is where; why may quote a row, and is told only of the disk.
+        where = first.message.splitlines()[0] if first.message else first.status
+        said = storage_line(first.message) or where
         raise dg.Failure(
             f"dbt: {nodes[first.unique_id]['name']} failed: {said} ({len(broken)} nodes failed; "
             "the dates stay in the work set and are built again by the next run)",

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from dagster_project import storage_errors
 from dagster_project.ingest.errors import FootfallError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -57,9 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _prepare_environment(home)
         code = int(module.run(args, home))
         sys.stdout.flush()
-    except FootfallError as error:
-        _say(str(error))
-        return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted; what was finished stays, and the next run goes on from there")
         return _INTERRUPTED
@@ -68,11 +66,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
     except Exception as error:
-        from dagster_project.cli.crash_report import report_crash
-
-        _say(report_crash(error, home))
-        return 1
+        return say_error(error, home)
     return code
+
+
+def say_error(error: Exception, home: Path | None) -> int:
+    """Tell an error in one line on the terminal.
+
+    Args:
+        error: what a command raised.
+        home: the state folder, where it is known yet.
+
+    Returns:
+        The exit code.
+    """
+    if isinstance(error, FootfallError):
+        _say(_with_advice(str(error), home))
+        return error.exit_code
+    _say(_of_no_error_of_ours(error, home))
+    return 1
+
+
+def _with_advice(text: str, home: Path | None) -> str:
+    """What went wrong, and what to do where it was the disk."""
+    what_to_do = None if home is None else storage_errors.advice(text, home)
+    return f"{text}; {what_to_do}" if what_to_do else text
+
+
+def _of_no_error_of_ours(error: Exception, home: Path | None) -> str:
+    """The line for an error that nobody foresaw; a disk that is full is one that we did."""
+    told = storage_errors.storage_message(error)
+    if told is not None and home is not None:
+        return _with_advice(told, home)
+    from dagster_project.cli.crash_report import report_crash
+
+    return report_crash(error, home)
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, Path, Any]:

@@ -1,5 +1,7 @@
 """One run of the job `daily` in this process, followed step by step on the terminal."""
 
+import contextlib
+import io
 import logging
 import sys
 import time
@@ -7,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import dagster as dg
 
 from dagster_project.definitions import build_defs
 from dagster_project.ingest.errors import FootfallError
+from dagster_project.storage_errors import storage_line
 
 _STEPS = {
     "event_log": "load, check and seal",
@@ -34,12 +37,13 @@ class _StepLines(logging.Handler):
     The steps' own log goes to the Dagster UI; the terminal gets what a person has to know.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, terminal: TextIO) -> None:
         super().__init__()
+        self._terminal = terminal
         self._steps = steps
         self._done = 0
         self._started = time.monotonic()
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = terminal.isatty()
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
@@ -58,17 +62,17 @@ class _StepLines(logging.Handler):
         if self._is_terminal:
             full = _BAR_CELLS * self._done // max(self._steps, 1)
             bar = "━" * full + "┄" * (_BAR_CELLS - full)
-            print(f"\r\x1b[K{bar} {name} …", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{bar} {name} …", end="", file=self._terminal, flush=True)
 
     def _say(self, line: str) -> None:
         start = "\r\x1b[K" if self._is_terminal else ""
-        print(f"{start}{line}", file=sys.stderr, flush=True)
+        print(f"{start}{line}", file=self._terminal, flush=True)
 
 
 @contextmanager
-def _followed(steps: int) -> Iterator[dict[str, Any]]:
+def _followed(steps: int, terminal: TextIO) -> Iterator[dict[str, Any]]:
     """Run configuration under which the steps are told as they go."""
-    handler = _StepLines(steps)
+    handler = _StepLines(steps, terminal)
     logger = logging.getLogger(_LOGGER)
     logger.addHandler(handler)
     try:
@@ -99,7 +103,23 @@ def follow_run(home: Path, first: date, last: date) -> bool:
     Raises:
         RunFailedError: a step failed.
     """
+    terminal = sys.stderr
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    # On a full disk the tools' own loggers fail, and say so again and again with their stacks.
+    with contextlib.redirect_stderr(io.StringIO()):
+        result = _execute(home, first, last, terminal)
+    for event in result.all_events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            _say_check(event)
+    if result.success:
+        return True
+    for event in result.all_events:
+        if event.is_step_failure:
+            raise RunFailedError(_reason(event))
+    raise RunFailedError("the run failed before its first step; see the Dagster UI (make ui)")
+
+
+def _execute(home: Path, first: date, last: date, terminal: TextIO) -> dg.ExecuteInProcessResult:
     defs = build_defs(home=str(home), retry=None, loggers={"steps": step_logger})
     job = defs.resolve_job_def("daily")
     if first == last:
@@ -111,19 +131,10 @@ def follow_run(home: Path, first: date, last: date) -> bool:
             "dagster/asset_partition_range_start": first.isoformat(),
             "dagster/asset_partition_range_end": last.isoformat(),
         }
-    with _instance(home) as instance, _followed(len(job.nodes)) as run_config:
-        result = job.execute_in_process(
+    with _instance(home) as instance, _followed(len(job.nodes), terminal) as run_config:
+        return job.execute_in_process(
             instance=instance, raise_on_error=False, tags=tags, run_config=run_config, **where
         )
-    for event in result.all_events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            _say_check(event)
-    if result.success:
-        return True
-    for event in result.all_events:
-        if event.is_step_failure:
-            raise RunFailedError(_reason(event))
-    raise RunFailedError("the run failed before its first step; see the Dagster UI (make ui)")
 
 
 def _say_check(event: dg.DagsterEvent) -> None:
@@ -141,8 +152,8 @@ def _reason(event: dg.DagsterEvent) -> str:
     if failure is not None and failure.description:
         return f"{name}: {failure.description}"
     error = data.error.cause if data.error and data.error.cause else data.error
-    message = error.message.strip().splitlines()[0] if error else "no reason given"
-    return f"{name}: {message}"
+    text = error.message.strip() if error else "no reason given"
+    return f"{name}: {storage_line(text) or text.splitlines()[0]}"
 
 
 def _instance(home: Path) -> dg.DagsterInstance:

@@ -2,13 +2,15 @@
 
 import argparse
 import gc
+import sys
 import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from dagster_project.cli.arrival_date import arrival_date
-from dagster_project.ingest.errors import UsageError
+from dagster_project.ingest.errors import FootfallError, UsageError
+from dagster_project.state import StatePaths
 
 
 def register(subparsers: Any) -> None:
@@ -22,31 +24,58 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, home: Path) -> int:
     """Run; 0 when every check passed, 1 when one failed."""
-    from dagster_project import warehouse
-    from dagster_project.ingest import event_log, seals
-    from dagster_project.ingest.config import load_settings
-    from dagster_project.state import StatePaths
+    from dagster_project.ingest import event_log
 
     paths = StatePaths(home)
-    settings = load_settings(paths.settings_file)
     now = datetime.now(UTC)
-    sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
-    open_days = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths, sealed)
-    first = args.first or min(open_days, default=None)
-    last = args.last or max(open_days, default=None)
-    if first is None or last is None:
+    days = days_to_run(paths, args.first, args.last, now)
+    if problem := event_log.clock_problem(paths, now):
+        print(f"warning: {problem}", file=sys.stderr)
+    if days is None:
         print("nothing to do: every day that has landed is loaded and built")
         _print_kpis(paths)
         return 0
-    if last > now.date():
-        raise UsageError(f"--to {last}: after today ({now.date()}, UTC); name a day that has come")
-    if first > last:
-        raise UsageError(f"--from {first} is after --to {last}; swap them")
+    first, last = days
     print(f"{first} to {last}: {(last - first).days + 1} arrival dates")
     succeeded = _materialise(home, first, last)
     if succeeded:
         _print_kpis(paths)
     return 0 if succeeded else 1
+
+
+def days_to_run(
+    paths: StatePaths, first: date | None, last: date | None, now: datetime
+) -> tuple[date, date] | None:
+    """The first and the last arrival date of a run; None where nothing is to be done.
+
+    Args:
+        paths: the state folder.
+        first, last: as asked for; None for what is owed.
+        now: the time, UTC.
+
+    Raises:
+        UsageError: they make no sense.
+        FootfallError: a day is owed that has not come, by this clock.
+    """
+    from dagster_project import warehouse
+    from dagster_project.ingest import event_log, seals
+    from dagster_project.ingest.config import load_settings
+
+    settings = load_settings(paths.settings_file)
+    sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
+    owed = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths, sealed)
+    wanted = (first or min(owed, default=None), last or max(owed, default=None))
+    if wanted[0] is None or wanted[1] is None:
+        return None
+    first, last = wanted[0], wanted[1]
+    if last > now.date() and last in owed:
+        clock = event_log.clock_problem(paths, now) or f"today is {now.date()}, UTC"
+        raise FootfallError(f"{last} is to be built and has not come yet: {clock}")
+    if last > now.date():
+        raise UsageError(f"--to {last}: after today ({now.date()}, UTC); name a day that has come")
+    if first > last:
+        raise UsageError(f"--from {first} is after --to {last}; swap them")
+    return first, last
 
 
 def _materialise(home: Path, first: date, last: date) -> bool:
@@ -66,7 +95,7 @@ def _materialise(home: Path, first: date, last: date) -> bool:
         cool_down_validation()
 
 
-def _print_kpis(paths: Any) -> None:
+def _print_kpis(paths: StatePaths) -> None:
     from dagster_project import warehouse
     from dagster_project.cli.tables import render_table
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project.ingest import seals
-from dagster_project.ingest.durable import make_folder, write_atomic_json
+from dagster_project.ingest.durable import crash_point, make_folder, write_atomic_json
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
@@ -122,5 +122,21 @@ def staged_quarantine(paths: StatePaths, day: date) -> Path:
 
 
 def discard(paths: StatePaths, day: date) -> None:
-    """Empty `staging/<D>/`; what landed stays, and can be staged again."""
-    shutil.rmtree(paths.staging_day(day), ignore_errors=True)
+    """Empty `staging/<D>/`; what landed stays, and can be staged again.
+
+    Out of its place first, so that a kill half way leaves no batch with files missing.
+    """
+    folder = paths.staging_day(day)
+    if not folder.is_dir():
+        return
+    gone = paths.staging / f".{day.isoformat()}.discarded"
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    crash_point("staging: out of its place")
+    shutil.rmtree(gone)
+
+
+def remove_unfinished(paths: StatePaths) -> None:
+    """Remove what a killed run was writing or discarding; no batch is among it."""
+    for folder in paths.staging.glob(".*"):
+        shutil.rmtree(folder)

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 20
-
 
 def _nothing(name: str) -> None:
     """Carry on: the crash hook outside of tests."""
@@ -90,20 +88,23 @@ def render_json(content: Any) -> bytes:
 def place_copy(source: Path, target: Path) -> None:
     """Give `source` a second name, or copy it where the file system has no hard links; flushed.
 
-    The source stays, so that the step can be done again after a crash.
+    The source stays, so that the step can be done again after a crash; `target` is there whole or
+    not at all.
     """
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)
     except OSError:
-        shutil.copyfile(source, target)
+        beside = target.with_name(f".{target.name}.tmp")
+        shutil.copyfile(source, beside)
+        fsync_file(beside)
+        crash_point("copy: written beside")
+        beside.rename(target)
     fsync_file(target)
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+    # Into one buffer again and again; other threads run while a block is hashed.
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

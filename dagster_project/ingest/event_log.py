@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import batch, pending, seals, staging
+from dagster_project.ingest import batch, leftovers, pending, seals, staging
 from dagster_project.ingest.batch import StagedBatch
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import (
@@ -172,6 +172,7 @@ def _place_quarantine(
     target = target_folder / f"{sequence:08d}.parquet"
     place_copy(batch.staged_quarantine(paths, staged.day), target)
     fsync_folder(target_folder)
+    crash_point("seal: quarantine placed")
     return [
         seals.QuarantineFile(
             path=str(target.relative_to(paths.home)),
@@ -183,7 +184,10 @@ def _place_quarantine(
 
 
 def recover(paths: StatePaths) -> list[str]:
-    """Mend what a crash left: unsealed files go, HEAD follows the newest seal.
+    """Mend what a crash left: HEAD follows the newest seal, what was half done goes.
+
+    Nothing is removed that is not there a second time: a file that no seal names goes only where
+    the batch in staging holds the same. All is looked at before anything is touched.
 
     Args:
         paths: the state folder; the caller holds its lock.
@@ -198,14 +202,22 @@ def recover(paths: StatePaths) -> list[str]:
     chain = seals.load_manifests(paths)
     head = seals.read_head(paths)
     _check_seals_are_there(paths, chain)
-    if seals.is_one_behind(head, chain):
+    is_behind = seals.is_one_behind(head, chain)
+    if is_behind:
         head = seals.Head(chain[-1].sequence, chain[-1].hash)
+    seals.check_head(head, chain)
+    unsealed = leftovers.unnamed_files(paths, chain, head.sequence + 1)
+    for file in unsealed:
+        if not leftovers.is_of_waiting_batch(paths, file):
+            raise LogIntegrityError(_of_no_crash(paths, file, head.sequence))
+    if is_behind:
         seals.write_head(paths, head)
         done.append(f"log/manifests/HEAD: names seal {head.sequence} now; a crash left it behind")
-    seals.check_head(head, chain)
-    for file in _left_by_a_crash(paths, chain, head.sequence + 1):
+    for file in [*unsealed, *leftovers.half_written(paths)]:
         file.unlink()
         done.append(f"{file.relative_to(paths.home)}: removed, since no seal names it")
+        crash_point("recover: file removed")
+    batch.remove_unfinished(paths)
     sealed = {file for one in chain for file in _content_of(one)}
     for day in batch.staged_days(paths):
         try:
@@ -216,6 +228,14 @@ def recover(paths: StatePaths) -> list[str]:
             batch.discard(paths, day)
             done.append(f"staging/{day}: removed, since the batch is sealed")
     return done
+
+
+def _of_no_crash(paths: StatePaths, file: Path, last: int) -> str:
+    return (
+        f"{file.relative_to(paths.home)}: no seal names it, and no batch in staging holds the "
+        f"same, so it may be of a seal that was taken away (the seals end at {last}); restore "
+        "log/manifests from a backup, or move the file out if it never was sealed"
+    )
 
 
 def _content_of(loaded: StagedBatch | seals.Manifest) -> set[tuple[str, str]]:
@@ -234,25 +254,6 @@ def _check_seals_are_there(paths: StatePaths, chain: Sequence[seals.Manifest]) -
                 f"{file.relative_to(paths.home)}: is of seal {int(number)}, but the seals end at "
                 f"{len(chain)}; restore log/manifests from a backup"
             )
-
-
-def _left_by_a_crash(
-    paths: StatePaths, chain: Sequence[seals.Manifest], next_sequence: int
-) -> list[Path]:
-    """Files of the seal that was being written, and half-written ones; nothing else is ours."""
-    named = {part.path for one in chain for part in one.parts}
-    named |= {file.path for one in chain for file in one.quarantine}
-    found = []
-    for folder in (paths.log_events, paths.quarantine):
-        for file in sorted(folder.glob("arrival_date=*/*")):
-            is_next = file.name.startswith(f"{next_sequence:08d}")
-            if str(file.relative_to(paths.home)) not in named and (is_next or _is_half(file)):
-                found.append(file)
-    return found + [file for file in sorted(paths.manifests.glob(".*")) if _is_half(file)]
-
-
-def _is_half(file: Path) -> bool:
-    return file.name.startswith(".") and file.name.endswith(".tmp")
 
 
 def accept(
@@ -312,3 +313,19 @@ def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[da
         if file.day <= today:
             found.add(today if file.day in closed else file.day)
     return sorted(found)
+
+
+def clock_problem(paths: StatePaths, now: datetime) -> str | None:
+    """What to say where the clock was set back since the last seal; None where it was not.
+
+    Nothing is lost by it: days close later, and files wait. It only warns, since the clock may have
+    been wrong before and be right now.
+    """
+    chain = seals.load_chain(paths)
+    last = max((one.sealed_at for one in chain), default=now)
+    if now >= last:
+        return None
+    return (
+        f"the clock says {now:%Y-%m-%d %H:%M} UTC, which is before the last seal "
+        f"({last:%Y-%m-%d %H:%M}): days are closed by the clock, so see that it is right"
+    )

@@ -4,6 +4,7 @@ Here: names alone. Not here: which of these files wait to be loaded (`pending`),
 (`readers`), and how a historical file comes into the folder (`historical_file`).
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -42,18 +43,32 @@ def scan_landing(paths: StatePaths, settings: Settings) -> list[LandedFile]:
     found = []
     for source in sorted(settings.sources):
         for day, folder in _day_folders(paths.landing / source, settings):
-            for file in sorted(folder.iterdir()):
-                if why_ignored(file) is None:
-                    status = file.stat()
+            for file in _names_in(folder):
+                if why_ignored(file) is None and (status := _status_if_there(file)):
                     place = f"{source}/{folder.name}/{file.name}"
                     found.append(LandedFile(day, source, place, status.st_size, status.st_mtime_ns))
     return sorted(found)
 
 
+def _names_in(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it has gone since it was listed."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _status_if_there(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
+
+
 def _day_folders(source_folder: Path, settings: Settings) -> Iterator[tuple[date, Path]]:
     if source_folder.is_symlink() or not source_folder.is_dir():
         return
-    for folder in source_folder.iterdir():
+    for folder in _names_in(source_folder):
         if why_folder_ignored(folder, settings) is None:
             yield date.fromisoformat(folder.name), folder
 

@@ -46,10 +46,21 @@ def _still_refused(
     found = {}
     for file in landed:
         if file.path in tried:
-            reason = reasons.get((file.path, sha256_of(paths.landing / file.path)))
+            reason = reasons.get((file.path, _hash_if_there(paths, file) or ""))
             if reason is not None:
                 found[file.path] = reason
     return found
+
+
+def _hash_if_there(paths: StatePaths, file: LandedFile) -> str | None:
+    """The hash of a landed file; None where it has gone since it was listed.
+
+    A source may take its files away at any moment; staging says which it could not open.
+    """
+    try:
+        return sha256_of(paths.landing / file.path)
+    except FileNotFoundError:
+        return None
 
 
 def changed_files(
@@ -65,7 +76,10 @@ def changed_files(
         before = sealed.get(file.path)
         if before is None or (file.bytes, file.mtime_ns) == (before.bytes, before.mtime_ns):
             continue
-        if file.bytes != before.bytes or sha256_of(paths.landing / file.path) != before.sha256:
+        found_hash = _hash_if_there(paths, file)
+        if found_hash is None:
+            continue
+        if file.bytes != before.bytes or found_hash != before.sha256:
             found.append(
                 f"landing/{file.path}: changed after it was sealed; not loaded, deliver the change "
                 "under a new name"

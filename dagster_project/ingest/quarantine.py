@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from dagster_project.ingest.durable import crash_point
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.ingest.seals import Manifest
 from dagster_project.ingest.vault import Vault
@@ -128,4 +129,5 @@ def drop_expired(
             if file.is_file():
                 file.unlink()
                 removed.append(one.path)
+                crash_point("quarantine: expired file removed")
     return removed

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from dagster_project.ingest import batch, seals
 from dagster_project.ingest.batch import StagedBatch
 from dagster_project.ingest.config import Settings
-from dagster_project.ingest.durable import make_folder, sha256_of
+from dagster_project.ingest.durable import crash_point, make_folder, sha256_of
 from dagster_project.ingest.errors import RefusedFileError
 from dagster_project.ingest.landing import LandedFile
 from dagster_project.ingest.mapping import create_candidates, load_candidates
@@ -117,6 +117,7 @@ class _Day:
             make_folder(self.folder)
             rows = rows.sort_by([(name, "ascending") for name in _PLACE])
             pq.write_table(rows, self.folder / batch.QUARANTINE_FILE, compression="zstd")
+            crash_point("staging: quarantine written")
 
 
 def _batch(
@@ -357,6 +358,7 @@ class _Staging:
             "(format parquet, compression zstd, preserve_order true)"
         )
         one.parts.append(name)
+        crash_point("staging: part written")
 
 
 def _bundles(

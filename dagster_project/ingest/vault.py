@@ -18,7 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from dagster_project.ingest.durable import fsync_file, fsync_folder, make_folder, write_atomic
+from dagster_project.ingest.durable import (
+    crash_point,
+    fsync_file,
+    fsync_folder,
+    make_folder,
+    write_atomic,
+)
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
@@ -85,6 +91,7 @@ class Vault:
         database.commit()
         database.close()
         fsync_folder(beside)
+        crash_point("vault: made beside")
         try:
             beside.rename(paths.secrets)
         except OSError as error:
@@ -245,6 +252,7 @@ class Vault:
                 f"{self._folder / VAULT_FILE}: cannot be written ({error}); "
                 "see that the disk has room and the file is yours"
             ) from error
+        crash_point("vault: identifiers stored")
         return added
 
 

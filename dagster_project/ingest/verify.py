@@ -9,6 +9,8 @@ stands in a folder in scope unnamed has a row with nothing sealed.
 """
 
 import json
+import os
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import seals
+from dagster_project.ingest import leftovers, seals
 from dagster_project.ingest.durable import sha256_of
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.state import StatePaths
@@ -38,7 +40,8 @@ AUDIT_SCHEMA = pa.schema(
         ("sequence_ok", pa.bool_()),
     ]
 )
-_THREADS = 4
+# Hashing leaves Python's lock alone, so it takes all processors; below four, the disk would wait.
+_THREADS = max(4, os.cpu_count() or 1)
 _ROTATION_DAYS = 30
 _HALF_DONE = " (a run is at it, or was ended: the next run finishes or removes it)"
 
@@ -102,7 +105,7 @@ def audit(
     folders = [paths.log_events] if wanted is None else [paths.log_day(day) for day in wanted]
     for place in _unnamed(paths, folders, chain):
         rows.append({"part": place, "found_bytes": (paths.home / place).lstat().st_size})
-        problems.append(f"{place}: no seal names it{_may_be_half_done(place, chain)}")
+        problems.append(f"{place}: no seal names it{_may_be_half_done(paths, place, chain)}")
     if wanted is None:
         problems += _strange_manifests(paths)
         problems += _quarantine_problems(paths, chain)
@@ -213,30 +216,51 @@ def _hashes(raw: bytes) -> tuple[str | None, str | None]:
 class _Looked:
     """What a part is now; null is missing, `rows` also where it is no Parquet file any more.
 
-    `error` is why a file that is there cannot be read.
+    `error` is why a file that is there cannot be read, `days` the arrival dates of its rows.
     """
 
     error: str | None = None
     sha256: str | None = None
     bytes: int | None = None
     rows: int | None = None
+    days: frozenset[date] = frozenset()
 
 
 def _look(paths: StatePaths, place: str) -> _Looked:
     file = paths.home / place
     if not file.is_file() or file.is_symlink():
         return _Looked()
+    rows: int | None = None
+    days: frozenset[date] = frozenset()
     try:
-        rows: int | None = pq.read_metadata(file).num_rows
+        footer = pq.read_metadata(file)
+        rows, days = footer.num_rows, _arrival_dates(footer)
     except (pa.ArrowException, ValueError, OSError):
-        rows = None
+        pass  # The hash says what is wrong, or reading it does.
     try:
-        return _Looked(None, sha256_of(file), file.stat().st_size, rows)
+        return _Looked(None, sha256_of(file), file.stat().st_size, rows, days)
     except OSError as error:
         return _Looked(error.strerror or type(error).__name__)
 
 
+def _arrival_dates(footer: pq.FileMetaData) -> frozenset[date]:
+    """The least and the greatest arrival date of each row group, from its statistics."""
+    column = footer.schema.to_arrow_schema().get_field_index("arrival_date")
+    if column < 0:
+        return frozenset()
+    groups = (footer.row_group(number).column(column) for number in range(footer.num_row_groups))
+    known = [one.statistics for one in groups if one.statistics and one.statistics.has_min_max]
+    return frozenset(day for one in known for day in (one.min, one.max))
+
+
 def _part_problems(link: _Link, part: seals.Part, looked: _Looked) -> list[str]:
+    """What is wrong with a part, the worst alone: further words would follow from it."""
+    assert link.manifest is not None
+    day = link.manifest.arrival_date
+    if not re.fullmatch(
+        rf"log/events/arrival_date={day}/{link.manifest.sequence:08d}-\d{{3,}}\.parquet", part.path
+    ):
+        return [f"{link.place}: names {part.path}, which is no place for a part of seal {day}"]
     if looked.error is not None:
         return [f"{part.path}: cannot be read ({looked.error}); seal {link.sequence} names it"]
     if looked.sha256 is None:
@@ -248,7 +272,10 @@ def _part_problems(link: _Link, part: seals.Part, looked: _Looked) -> list[str]:
             f"{part.path}: holds {looked.rows} rows in {looked.bytes} bytes, and seal "
             f"{link.sequence} says {part.rows} in {part.bytes}"
         ]
-    return []
+    return [
+        f"{part.path}: holds rows of {other}; seal {link.sequence} says that all came on {day}"
+        for other in sorted(looked.days - {day})
+    ]
 
 
 def _unnamed(
@@ -264,9 +291,14 @@ def _unnamed(
     return [place for place in found if place not in named]
 
 
-def _may_be_half_done(place: str, chain: Sequence[seals.Manifest]) -> str:
-    is_next = Path(place).name.startswith(f"{len(chain) + 1:08d}-")
-    return _HALF_DONE if is_next else ""
+def _may_be_half_done(paths: StatePaths, place: str, chain: Sequence[seals.Manifest]) -> str:
+    file = paths.home / place
+    is_next = file.name.startswith(f"{len(chain) + 1:08d}-")
+    if not is_next and not leftovers.is_half_written(file):
+        return ""
+    if leftovers.is_half_written(file) or leftovers.is_of_waiting_batch(paths, file):
+        return _HALF_DONE
+    return f", and no batch in staging holds the same: a seal after {len(chain)} was taken away"
 
 
 def _strange_manifests(paths: StatePaths) -> list[str]:
@@ -283,9 +315,25 @@ def _strange_manifests(paths: StatePaths) -> list[str]:
 
 def _quarantine_problems(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:
     """Quarantine is kept for a set time only, so what is gone is no problem; what differs is."""
-    return [
-        f"{one.path}: differs from what seal {manifest.sequence} holds"
+    kept = [
+        (manifest.sequence, one)
         for manifest in chain
         for one in manifest.quarantine
-        if (paths.home / one.path).is_file() and sha256_of(paths.home / one.path) != one.sha256
+        if (paths.home / one.path).is_file()
     ]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = pool.map(lambda job: _hash_or_reason(paths.home / job[1].path), kept)
+    return [
+        f"{one.path}: differs from what seal {sequence} holds"
+        if not isinstance(looked, OSError)
+        else f"{one.path}: cannot be read ({looked.strerror}); seal {sequence} names it"
+        for (sequence, one), looked in zip(kept, found, strict=True)
+        if looked != one.sha256
+    ]
+
+
+def _hash_or_reason(file: Path) -> str | OSError:
+    try:
+        return sha256_of(file)
+    except OSError as error:
+        return error

@@ -131,6 +131,39 @@ def test_an_altered_part_fails_the_blocking_check_of_a_run_that_touches_its_day(
     assert any("sealed_sha256, found_sha256): 1 of 2 rows" in line for line in findings(check))
 
 
+def test_a_day_whose_part_was_altered_is_not_materialised(paths):
+    """The partition would count as done, though nothing may be built on it."""
+    land_day(paths, DAY)
+    load(paths, DAY, now="2026-11-04T03:00:00")
+    (part,) = paths.log_events.rglob("*.parquet")
+    part.chmod(0o644)
+    part.write_bytes(part.read_bytes()[:-1])
+
+    result = materialise(paths, DAY)
+
+    assert result.get_asset_materialization_events() == []
+    assert failure_text(result).startswith(f"log/events/arrival_date={DAY}/00000001-000.parquet: ")
+    assert "Nothing is built on it. Restore the named files from a backup" in failure_text(result)
+
+
+def test_a_part_of_the_weeks_before_that_cannot_be_read_is_named(paths):
+    """It is not of this run's days, and not of the thirtieth of the log whose turn it is."""
+    for week, day in enumerate(("2026-10-05", "2026-10-12", "2026-10-19"), start=1):
+        land_day(paths, day, rows=60)
+        load(paths, day, now=f"2026-10-{5 + 7 * week}T03:00:00")
+    (part,) = paths.log_day(date(2026, 10, 12)).glob("*.parquet")
+    part.chmod(0o644)
+    part.write_bytes(part.read_bytes()[:-20])
+    land_day(paths, "2026-10-26", rows=60)
+
+    report = load(paths, "2026-10-26", now="2026-10-27T03:00:00")
+
+    assert report.integrity == [
+        "log/events/arrival_date=2026-10-12/00000002-000.parquet: cannot be read (its end is no "
+        "Parquet footer), and a seal names it"
+    ]
+
+
 def test_a_broken_chain_fails_the_same_check_and_loads_nothing(paths):
     land_day(paths, DAY)
     load(paths, DAY, now="2026-11-04T03:00:00")

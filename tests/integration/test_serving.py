@@ -149,6 +149,20 @@ def test_kill_in_the_first_publication_leaves_nothing_or_a_whole_version(
     assert read_published(paths, "select mark from ml.churn_risk")[1] == [(1,)]
 
 
+def test_kill_while_an_old_version_is_removed_leaves_no_version_with_files_missing(
+    paths: StatePaths,
+) -> None:
+    for _ in range(3):
+        publish(paths)
+    _lose_process_at(paths, "serving: old version out of the numbers")
+
+    assert version_numbers(paths) == [2, 3, 4]
+    assert current_number(paths) == 4
+    publish(paths)
+    assert version_numbers(paths) == [3, 4, 5]
+    assert [p for p in paths.serving.rglob(".tmp-*")] == []
+
+
 def _lose_process_at(paths: StatePaths, step: str) -> None:
     child = _spawn.Process(target=_publish_and_die, args=(paths.home, step))
     child.start()

@@ -34,21 +34,36 @@ def test_an_error_leaves_the_files_as_they_were(tmp_path):
     assert target.read_bytes() == b"old"
 
 
-def replace_and_die(target: Path) -> None:
-    durable.on_crash_point = lambda _: os._exit(9)
+def replace_and_die(folder: Path, step: str) -> None:
+    durable.on_crash_point = lambda name: os._exit(9) if name == step else None
+    replace_both(folder)
+
+
+def replace_both(folder: Path) -> None:
     with PartitionFiles() as files:
-        files.add(target, b"new")
+        files.add(folder / "one", b"new")
+        files.add(folder / "two", b"new")
 
 
-def test_a_kill_before_the_renames_leaves_the_old_file_and_the_next_run_replaces_it(tmp_path):
-    target = tmp_path / "one"
-    target.write_bytes(b"old")
-    child = multiprocessing.get_context("spawn").Process(target=replace_and_die, args=(target,))
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [
+        ("partitions: written beside", [b"old", b"old"]),
+        ("partitions: one renamed", [b"new", b"old"]),
+        ("partitions: renamed", [b"new", b"new"]),
+    ],
+)
+def test_a_kill_leaves_each_file_old_or_new_and_the_next_run_replaces_all(tmp_path, step, left):
+    both = [tmp_path / "one", tmp_path / "two"]
+    for file in both:
+        file.write_bytes(b"old")
+    child = multiprocessing.get_context("spawn").Process(
+        target=replace_and_die, args=(tmp_path, step)
+    )
     child.start()
     child.join(60)
     assert child.exitcode == 9
-    assert target.read_bytes() == b"old"
-    with PartitionFiles() as files:
-        files.add(target, b"new")
-    assert [file.name for file in tmp_path.iterdir()] == ["one"]
-    assert target.read_bytes() == b"new"
+    assert [file.read_bytes() for file in both] == left
+    replace_both(tmp_path)
+    assert sorted(tmp_path.iterdir()) == both
+    assert [file.read_bytes() for file in both] == [b"new", b"new"]

@@ -19,57 +19,29 @@ from dagster_project.cli import main
 from dagster_project.ingest import seals, verify
 from dagster_project.loading import LoadReport
 from dagster_project.state import StatePaths
-from tests.landed_days import bytes_below, event, json_lines, land, land_day, load, state_with
-
-FIRST, MIDDLE, LAST = "2026-11-01", "2026-11-02", "2026-11-03"
-DAYS = [FIRST, MIDDLE, LAST]
-NOW = "2026-11-04T03:00:00"
-SETTINGS = "settings: {quarantine_share: 0.5}\nsources: {shop: {format: canonical}}\n"
+from tests.landed_days import bytes_below, land_day, load
+from tests.sealed_log import (
+    DAYS,
+    LAST,
+    MIDDLE,
+    NOW,
+    copy_of,
+    forge,
+    manifest_file,
+    overwrite,
+    part_file,
+    sealed_log,
+)
 
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
-    paths = state_with(tmp_path_factory.mktemp("sealed") / "state", SETTINGS)
-    land_day(paths, FIRST)
-    load(paths, FIRST, now="2026-11-02T03:00:00")
-    land_day(paths, MIDDLE, name="morning")
-    load(paths, MIDDLE, now=f"{MIDDLE}T12:00:00")
-    rows = [event(n, f"{MIDDLE}T13:00:00Z", event_id=f"late{n}") for n in range(3)]
-    land(paths, f"shop/{MIDDLE}/evening.jsonl", json_lines([*rows, {"event_name": "lost"}]))
-    load(paths, MIDDLE, now="2026-11-03T03:00:00")
-    land_day(paths, LAST, rows=5)
-    load(paths, LAST, now=NOW)
-    assert [one.rows for one in seals.load_chain(paths)] == [3, 3, 3, 5]
-    assert verify.audit(paths).problems == ()
-    return paths
+    return sealed_log(tmp_path_factory.mktemp("sealed") / "state")
 
 
 @pytest.fixture
 def paths(sealed: StatePaths, tmp_path: Path) -> StatePaths:
-    shutil.copytree(sealed.home, tmp_path / "state")
-    return StatePaths(tmp_path / "state")
-
-
-def manifest_file(paths: StatePaths, sequence: int) -> Path:
-    return dict(seals.manifest_files(paths))[sequence]
-
-
-def part_file(paths: StatePaths, sequence: int) -> Path:
-    (part,) = seals.parse(manifest_file(paths, sequence).read_bytes(), "").parts
-    return paths.home / part.path
-
-
-def overwrite(file: Path, content: bytes) -> None:
-    file.chmod(0o644)
-    file.write_bytes(content)
-
-
-def forge(file: Path, **changes: object) -> str:
-    """Edit a manifest and give it the hash of its new content."""
-    content = {**json.loads(file.read_bytes()), **changes}
-    content["hash"] = seals.content_hash(content)
-    overwrite(file, seals.render_json(content))
-    return str(content["hash"])
+    return copy_of(sealed, tmp_path / "state")
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,8 @@ A child process loads two days and kills itself with SIGKILL at a named step; th
 end with the log and the counts of a run that nobody killed.
 """
 
-import multiprocessing
-import os
-import shutil
-import signal
-from datetime import UTC, date, datetime
+import errno
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,111 +14,56 @@ import pytest
 
 from dagster_project.ingest import durable, event_log, seals, verify
 from dagster_project.ingest.config import load_settings
-from dagster_project.ingest.quarantine import read_quarantine
-from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
-from tests.landed_days import event, json_lines, land, land_day, load, state_with
+from tests.fault_injection import lose_process_at
+from tests.landed_days import load
+from tests.sealed_log import copy_of
+from tests.two_days import DAYS, FIRST, NOW, SECOND, content_of, land_two_days, undisturbed_content
 
-FIRST, SECOND = "2026-11-01", "2026-11-02"
-DAYS = [date.fromisoformat(FIRST), date.fromisoformat(SECOND)]
-NOW = "2026-11-03T03:00:00"
-SETTINGS = "settings: {quarantine_share: 0.5}\nsources: {shop: {format: canonical}}\n"
-
+# Days that are staged together ask the vault together.
+STEPS_OF_A_RUN = ["vault: identifiers stored"]
 # The steps of one day, in their order.
 STEPS_OF_A_DAY = [
+    "staging: part written", "staging: quarantine written",
     "report.json: written beside", "report.json: renamed",
-    "seal: vault flushed", "seal: part placed", "seal: parts placed",
+    "seal: vault flushed", "seal: part placed", "seal: quarantine placed", "seal: parts placed",
     "manifest: before", "{manifest}: written beside", "{manifest}: renamed", "manifest: sealed",
-    "HEAD: written beside", "HEAD: renamed", "HEAD: written", "seal: staging removed",
+    "HEAD: written beside", "HEAD: renamed", "HEAD: written",
+    "staging: out of its place", "seal: staging removed",
 ]  # fmt: skip
 # The second day at each step; the first where nothing of the log is there yet.
 KILLS = [(step, 2) for step in STEPS_OF_A_DAY] + [
     (step, 1)
-    for step in ("seal: parts placed", "{manifest}: renamed", "HEAD: renamed", "HEAD: written")
+    for step in (
+        *STEPS_OF_A_RUN,
+        "seal: parts placed",
+        "{manifest}: renamed",
+        "HEAD: renamed",
+        "HEAD: written",
+    )
 ]
-
-# A server that has imported everything and started no thread: a child costs a second.
-_children = multiprocessing.get_context("forkserver")
-_children.set_forkserver_preload(["dagster_project.loading", "great_expectations"])
 
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
-    """Two days with a row each for the quarantine, and a file refused whole."""
-    paths = state_with(tmp_path_factory.mktemp("landed") / "state", SETTINGS)
-    for day in (FIRST, SECOND):
-        land_day(paths, day, rows=4)
-        bad = [event(9, f"{day}T10:00:00Z", event_id=f"{day}9"), {"event_name": "lost"}]
-        land(paths, f"shop/{day}/mixed.jsonl", json_lines(bad))
-    land(paths, f"shop/{SECOND}/latin.jsonl", b"\xe9\n")
-    return paths
-
-
-def copied(landed: StatePaths, tmp_path: Path) -> StatePaths:
-    shutil.copytree(landed.home, tmp_path / "state")
-    return StatePaths(tmp_path / "state")
+    return land_two_days(tmp_path_factory.mktemp("landed") / "state")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(landed: StatePaths, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    paths = copied(landed, tmp_path_factory.mktemp("undisturbed"))
-    load(paths, FIRST, SECOND, now=NOW)
-    content = content_of(paths)
-    # By hand: four good rows and one of the mixed file a day; one row each in quarantine, and the
-    # file that cannot be read.
-    assert content["counts"] == [(FIRST, 5, True), (SECOND, 5, True)]
-    assert [row[1] for row in content["quarantine"]] == [2, 0, 2]
-    return content
+    return undisturbed_content(landed, tmp_path_factory.mktemp("undisturbed") / "state")
 
 
-def content_of(paths: StatePaths) -> dict[str, Any]:
-    """What a log holds: rows, counts by file, quarantine; pseudonyms by whom they stand for."""
-    chain = seals.load_chain(paths)
-    with Vault.open(paths) as vault, duckdb.connect() as con:
-        known = {
-            vault.lookup("anonymous", "shop", f"cookie-{number}"): number for number in range(10)
-        }
-        rows = con.execute(
-            "select * exclude (anonymous_id), anonymous_id from read_parquet(?) order by all",
-            [[str(paths.home / part.path) for one in chain for part in one.parts]],
-        ).fetchall()
-        quarantine = [
-            (row.source_file, row.source_line, row.reasons, row.raw)
-            for day in DAYS
-            for row in read_quarantine(paths, vault, day)
-        ]
-    return {
-        "rows": sorted([(*row[:-1], known[row[-1]]) for row in rows], key=repr),
-        "counts": [(str(one.arrival_date), one.rows, one.closes_day) for one in chain],
-        "files": sorted(
-            (file.path, file.read, file.logged, file.quarantined)
-            for one in chain
-            for file in one.files
-        ),
-        "refused": [(file.path, file.reason) for one in chain for file in one.refused],
-        "quarantine": quarantine,
-        "parts": [part.path for one in chain for part in one.parts],
-    }
+def copied(landed: StatePaths, tmp_path: Path) -> StatePaths:
+    return copy_of(landed, tmp_path / "state")
 
 
-def load_and_die(home: Path, step: str, occurrence: int) -> None:
-    passed = 0
-
-    def die(name: str) -> None:
-        nonlocal passed
-        passed += name == step
-        if passed == occurrence:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
+def load_both(home: Path) -> None:
     load(StatePaths(home), FIRST, SECOND, now=NOW)
 
 
-def lose_process_at(paths: StatePaths, step: str, occurrence: int) -> None:
-    child = _children.Process(target=load_and_die, args=(paths.home, step, occurrence))
-    child.start()
-    child.join(120)
-    assert child.exitcode == -signal.SIGKILL
+def die_at(paths: StatePaths, step: str, occurrence: int) -> None:
+    lose_process_at(step, occurrence, load_both, paths.home)
 
 
 def name_of(step: str, day: int) -> tuple[str, int]:
@@ -134,7 +76,7 @@ def name_of(step: str, day: int) -> tuple[str, int]:
 @pytest.mark.parametrize(("step", "day"), KILLS, ids=lambda value: str(value))
 def test_a_run_after_a_kill_ends_in_the_same_log(landed, undisturbed, tmp_path, step, day):
     paths = copied(landed, tmp_path)
-    lose_process_at(paths, *name_of(step, day))
+    die_at(paths, *name_of(step, day))
 
     # What `footfall run` asks before it starts.
     settings = load_settings(paths.settings_file)
@@ -150,18 +92,54 @@ def test_a_run_after_a_kill_ends_in_the_same_log(landed, undisturbed, tmp_path, 
 
 def test_a_second_kill_at_another_step_changes_nothing(landed, undisturbed, tmp_path):
     paths = copied(landed, tmp_path)
-    lose_process_at(paths, "seal: parts placed", 1)
-    lose_process_at(paths, "manifest: sealed", 1)
-    lose_process_at(paths, "seal: part placed", 1)
+    die_at(paths, "seal: parts placed", 1)
+    die_at(paths, "manifest: sealed", 1)
+    die_at(paths, "seal: part placed", 1)
+    # The run that should have mended it dies as well, at mending.
+    die_at(paths, "recover: file removed", 1)
     load(paths, FIRST, SECOND, now=NOW)
     assert content_of(paths) == undisturbed
+
+
+def load_without_links(home: Path) -> None:
+    """As on a file system that has no hard links."""
+
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    Path.hardlink_to = refuse
+    load_both(home)
+
+
+def test_a_kill_while_a_part_is_copied_leaves_no_half_part(landed, undisturbed, tmp_path):
+    paths = copied(landed, tmp_path)
+    lose_process_at("copy: written beside", 1, load_without_links, paths.home)
+    assert [file.name for file in paths.log_events.rglob("*.*")] == [".00000001-000.parquet.tmp"]
+    load(paths, FIRST, SECOND, now=NOW)
+    assert content_of(paths) == undisturbed
+    assert verify.audit(paths).problems == ()
+
+
+def close_the_next_day(home: Path) -> None:
+    """Two months later, so that the quarantine of both days is too old."""
+    load(StatePaths(home), "2027-02-01", now="2027-02-02T03:00:00")
+
+
+def test_a_kill_while_old_quarantine_is_removed_is_made_good_by_the_next_day(landed, tmp_path):
+    paths = copied(landed, tmp_path)
+    load(paths, FIRST, SECOND, now=NOW)
+    lose_process_at("quarantine: expired file removed", 1, close_the_next_day, paths.home)
+    assert [file.name for file in paths.quarantine.rglob("*.parquet")] == ["00000002.parquet"]
+    assert verify.audit(paths).problems == ()
+    load(paths, "2027-02-02", now="2027-02-03T03:00:00")
+    assert list(paths.quarantine.rglob("*.parquet")) == []
 
 
 def test_a_kill_while_the_inputs_of_dbt_are_written_leaves_them_whole(
     landed, undisturbed, tmp_path
 ):
     paths = copied(landed, tmp_path)
-    lose_process_at(paths, "log_days.parquet: written beside", 1)
+    die_at(paths, "log_days.parquet: written beside", 1)
     load(paths, FIRST, SECOND, now=NOW)
     assert content_of(paths) == undisturbed
     with duckdb.connect() as con:
@@ -179,12 +157,12 @@ def test_the_steps_above_are_all_there_are(landed, tmp_path, monkeypatch):
     load(paths, FIRST, SECOND, now=NOW)
     of_the_log = [name for name in passed if ".parquet" not in name]
     expected = [name_of(step, day)[0] for day in (1, 2) for step in STEPS_OF_A_DAY]
-    assert sorted(of_the_log) == sorted(expected)
+    assert sorted(of_the_log) == sorted([*STEPS_OF_A_RUN, *expected])
 
 
 def test_seals_are_read_while_another_process_is_between_a_seal_and_head(landed, tmp_path):
     paths = copied(landed, tmp_path)
-    lose_process_at(paths, "manifest: sealed", 2)
+    die_at(paths, "manifest: sealed", 2)
     assert [one.sequence for one in seals.load_chain(paths)] == [1, 2]
     assert verify.audit(paths).problems == (
         "log/manifests/HEAD: names seal 1, but the chain goes on to 2 (a run is at it, or was "
