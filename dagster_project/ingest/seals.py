@@ -1,15 +1,14 @@
 """Seals: the manifests that say what the log is, chained by their hashes.
 
-What belongs here: the form of a manifest, its hash, reading and writing the chain, and HEAD. What a
-batch holds and in which order files are placed is in `event_log`; comparing parts on disk with
-their seals is in `verify`.
+What belongs here: the form of a manifest, reading and writing the chain. How a chain hangs together
+is in `chains`; what a batch holds and in which order files are placed is in `event_log`; comparing
+parts on disk with their seals is in `verify`.
 
 A manifest is readable JSON in one fixed form, so that its bytes follow from its content. Its `hash`
 is the SHA-256 of its canonical JSON (sorted keys, no spaces, UTF-8) without `hash`. The first one's
 `previous` is 64 zeros.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,12 +17,18 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from dagster_project.ingest.chains import EMPTY_HEAD as EMPTY_HEAD
+from dagster_project.ingest.chains import HEAD_FILE as HEAD_FILE
+from dagster_project.ingest.chains import NO_PREVIOUS as NO_PREVIOUS
+from dagster_project.ingest.chains import Head as Head
+from dagster_project.ingest.chains import content_hash as content_hash
+from dagster_project.ingest.chains import head_problem as head_problem
+from dagster_project.ingest.chains import is_one_behind as is_one_behind
+from dagster_project.ingest.chains import read_head_in, write_head_in
 from dagster_project.ingest.durable import crash_point, render_json, write_atomic
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.state import StatePaths
 
-NO_PREVIOUS: Final = "0" * 64
-HEAD_FILE: Final = "HEAD"
 _NAME: Final = re.compile(r"(\d{8,})-(\d{4}-\d{2}-\d{2})\.json")
 
 
@@ -122,27 +127,9 @@ class Manifest:
         return values
 
 
-@dataclass(frozen=True)
-class Head:
-    """What HEAD names: the last seal. An empty log has sequence 0 and 64 zeros."""
-
-    sequence: int
-    hash: str
-
-
-EMPTY_HEAD: Final = Head(0, NO_PREVIOUS)
-
-
 def manifest_name(sequence: int, arrival_date: date) -> str:
     """`00000001-2026-01-01.json`."""
     return f"{sequence:08d}-{arrival_date.isoformat()}.json"
-
-
-def content_hash(content: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of a manifest's content, `hash` left out."""
-    kept = {key: value for key, value in content.items() if key != "hash"}
-    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def render(manifest: Manifest) -> bytes:
@@ -218,26 +205,12 @@ def read_head(paths: StatePaths) -> Head:
     Raises:
         LogIntegrityError: HEAD is there and is not what a seal writes.
     """
-    file = paths.manifests / HEAD_FILE
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        return EMPTY_HEAD
-    try:
-        content = json.loads(raw)
-        head = Head(sequence=content["sequence"], hash=content["hash"])
-        if render_json(asdict(head)) != raw or not isinstance(head.sequence, int):
-            raise ValueError("other fields than sequence and hash")
-    except (ValueError, KeyError, TypeError) as error:
-        raise LogIntegrityError(
-            f"log/manifests/{HEAD_FILE}: cannot be read ({error}); restore log/ from a backup"
-        ) from error
-    return head
+    return read_head_in(paths.manifests)
 
 
 def write_head(paths: StatePaths, head: Head) -> None:
     """Let HEAD name a seal, whole or not at all."""
-    write_atomic(paths.manifests / HEAD_FILE, render_json(asdict(head)))
+    write_head_in(paths.manifests, head)
 
 
 def manifest_files(paths: StatePaths) -> list[tuple[int, Path]]:
@@ -328,26 +301,6 @@ def check_head(head: Head, chain: list[Manifest]) -> None:
     problem = head_problem(head, chain)
     if problem is not None:
         raise LogIntegrityError(f"log/manifests/{HEAD_FILE}: {problem}; restore log/ from a backup")
-
-
-def head_problem(head: Head, chain: list[Manifest]) -> str | None:
-    """Why HEAD does not name the end of the chain, or null where it does."""
-    newest = Head(chain[-1].sequence, chain[-1].hash) if chain else EMPTY_HEAD
-    if head == newest:
-        return None
-    if head.sequence > newest.sequence:
-        return f"names seal {head.sequence}, but the chain ends at {newest.sequence}"
-    if head.sequence < newest.sequence:
-        return f"names seal {head.sequence}, but the chain goes on to {newest.sequence}"
-    return f"names another hash than that of seal {newest.sequence}"
-
-
-def is_one_behind(head: Head, chain: list[Manifest]) -> bool:
-    """Whether HEAD names the seal before the last: all that a crash can leave."""
-    if not chain:
-        return False
-    before = Head(chain[-2].sequence, chain[-2].hash) if len(chain) > 1 else EMPTY_HEAD
-    return head == before
 
 
 def append(paths: StatePaths, manifest: Manifest) -> Manifest:
