@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("import_file", "bring a historical file into landing, by arrival day"),
     "run": ("run", "load, check, seal, build, train and publish the days that have landed"),
     "accept": ("accept", "seal a batch that the checks refused"),
+    "replay": ("replay", "try quarantined rows again under today's contract"),
     "verify": ("verify", "check the whole log against its seals"),
     "query": ("query", "read the published tables with SQL"),
     "simulate": ("simulate", "write a shop's event files with known ground truth"),

@@ -33,8 +33,19 @@ _NAME: Final = re.compile(r"(\d{8,})-(\d{4}-\d{2}-\d{2})\.json")
 
 
 @dataclass(frozen=True)
+class Replay:
+    """Which quarantined rows a replay took: lines of a file that an earlier seal refused."""
+
+    sequence: int
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class SealedFile:
     """A source file that was read whole: where each of its rows went.
+
+    A replay names the file again with the rows that it took out of quarantine and those alone; what
+    it leaves there stays counted by the seal that refused it.
 
     Attributes:
         path: relative to `landing/`.
@@ -42,6 +53,7 @@ class SealedFile:
         mtime_ns: the file's time of change as read; a hint that spares hashing it again.
         read, logged, quarantined: rows.
         withheld: rows by reason.
+        replay: null where the file itself was read.
     """
 
     source: str
@@ -53,6 +65,15 @@ class SealedFile:
     logged: int
     quarantined: int
     withheld: Mapping[str, int] = field(default_factory=dict)
+    replay: Replay | None = None
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> "SealedFile":
+        """Read it from JSON values."""
+        replay = content.get("replay")
+        if replay is not None:
+            replay = Replay(sequence=replay["sequence"], lines=tuple(replay["lines"]))
+        return cls(**{**content, "replay": replay})
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,9 @@ class Manifest:
         for part in values["parts"]:
             for key in ("first_event_date", "last_event_date"):
                 part[key] = None if part[key] is None else part[key].isoformat()
+        for file in values["files"]:
+            if file["replay"] is None:
+                del file["replay"]
         return values
 
 
@@ -186,7 +210,7 @@ def _from_content(content: Mapping[str, Any]) -> Manifest:
         closes_day=content["closes_day"],
         accepted_reason=content["accepted_reason"],
         previous=content["previous"],
-        files=tuple(SealedFile(**file) for file in content["files"]),
+        files=tuple(SealedFile.from_content(file) for file in content["files"]),
         refused=tuple(RefusedFile(**file) for file in content["refused"]),
         parts=parts,
         quarantine=tuple(QuarantineFile(**file) for file in content["quarantine"]),
