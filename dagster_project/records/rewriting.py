@@ -5,6 +5,7 @@ they were replaced. Whether that request exists is for the erasure register, whi
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 from dagster_project.records.entries import (
     CUSTOMER_CHANGES,
     SCHEMAS,
+    Entry,
+    Part,
     add_entry,
     parts_of,
     recover,
@@ -20,7 +23,20 @@ from dagster_project.records.entries import (
 from dagster_project.state import StatePaths
 
 
-def rewrite_without(paths: StatePaths, person_ids: Collection[str], request_number: int) -> int:
+@dataclass(frozen=True)
+class Rewritten:
+    """A part that lost rows; `path` is relative to the state folder, hashes are SHA-256."""
+
+    path: str
+    before: str
+    after: str
+    bytes: int
+    rows_gone: int
+
+
+def rewrite_without(
+    paths: StatePaths, person_ids: Collection[str], request_number: int
+) -> list[Rewritten]:
     """Write the parts that hold rows of some persons anew without them.
 
     The old hash, the new hash and the number of the request go into the chain. KPI values are of
@@ -32,7 +48,7 @@ def rewrite_without(paths: StatePaths, person_ids: Collection[str], request_numb
         request_number: of the erasure register, in which it stands before this is called.
 
     Returns:
-        How many rows went.
+        What the request has replaced, by an earlier call as well.
 
     Raises:
         LogIntegrityError: the records differ from their chain.
@@ -40,19 +56,35 @@ def rewrite_without(paths: StatePaths, person_ids: Collection[str], request_numb
     chain = recover(paths)
     wanted = pa.array(sorted(set(person_ids)), pa.string())
     tables: dict[str, pa.Table] = {}
-    gone = 0
     for path in parts_of(chain):
         if path.split("/")[1] != CUSTOMER_CHANGES:
             continue
         if not _holds_any(paths, path, wanted):
             continue
         rows = pq.read_table(paths.home / path, schema=SCHEMAS[CUSTOMER_CHANGES])
-        kept = rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=wanted)))
-        gone += rows.num_rows - kept.num_rows
-        tables[path] = kept
+        tables[path] = rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=wanted)))
     if tables:
-        add_entry(paths, chain, tables, erasure_request=request_number)
-    return gone
+        chain.append(add_entry(paths, chain, tables, erasure_request=request_number))
+    return _replaced_by(chain, request_number)
+
+
+def _replaced_by(chain: list[Entry], request_number: int) -> list[Rewritten]:
+    found = []
+    parts: dict[str, Part] = {}
+    for entry in chain:
+        if entry.erasure_request == request_number:
+            found += [
+                Rewritten(
+                    path=part.path,
+                    before=parts[part.path].sha256,
+                    after=part.sha256,
+                    bytes=part.bytes,
+                    rows_gone=parts[part.path].rows - part.rows,
+                )
+                for part in entry.parts
+            ]
+        parts |= {part.path: part for part in entry.parts}
+    return found
 
 
 def _holds_any(paths: StatePaths, path: str, wanted: pa.Array) -> bool:

@@ -36,6 +36,7 @@ def _on_tables(sql: str) -> str:
     sql = re.sub(
         rf"read_parquet\('{COMPILED_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql
     )
+    sql = re.sub(rf"read_parquet\('{COMPILED_HOME}/records/(\w+)/\*\.parquet'\)", r"inputs.\1", sql)
     sql = sql.replace(
         "read_parquet(getvariable('log_files'))",
         "(select * from inputs.events"

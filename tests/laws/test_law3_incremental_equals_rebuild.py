@@ -5,6 +5,7 @@ Belongs here: random histories against every stored table. Not here: single situ
 (`test_law3_mutations`). For hours of it: `python -m tests.laws.long --seconds 3600`.
 """
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -16,6 +17,7 @@ from tests.laws.compiled import compiled_models
 from tests.laws.harness import (
     ORACLE_TABLES,
     REBUILT_TABLES,
+    RECORD_TABLES,
     TRIED,
     counter_example,
     expected_tables,
@@ -36,6 +38,16 @@ ARRIVAL_COLUMNS = {
 
 def test_every_stored_table_is_compared():
     assert stored_models(compiled_models()) == {*ORACLE_TABLES, *REBUILT_TABLES}
+
+
+def test_views_that_are_not_compared_read_the_records_or_are_for_models():
+    views = {model.name: model for model in compiled_models() if model.materialized == "view"}
+    for_people = {
+        name for name, model in views.items() if not model.relation.startswith("ml_inputs.")
+    }
+    assert for_people == set(RECORD_TABLES)
+    for name in RECORD_TABLES:
+        assert re.search(r"inputs\.(kpi_values|customer_changes)\b", views[name].sql), name
 
 
 def test_the_oracle_has_every_table_that_is_compared_with_it():
