@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "load, check, seal, build, train and publish the days that have landed"),
     "accept": ("accept", "seal a batch that the checks refused"),
     "replay": ("replay", "try quarantined rows again under today's contract"),
-    "verify": ("verify", "check the whole log against its seals"),
+    "verify": ("verify", "check the whole log and the records against their seals"),
     "query": ("query", "read the published tables with SQL"),
     "simulate": ("simulate", "write a shop's event files with known ground truth"),
     "doctor": ("doctor", "say what is wrong with the installation or the state"),
