@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import sys
 import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
     last = args.last or max(open_days, default=None)
     if first is None or last is None:
         print("nothing to do: every day that has landed is loaded and built")
+        _warn_of_files(paths, settings)
         _print_kpis(paths)
         return 0
     if last > now.date():
@@ -47,6 +49,16 @@ def run(args: argparse.Namespace, home: Path) -> int:
     if succeeded:
         _print_kpis(paths)
     return 0 if succeeded else 1
+
+
+def _warn_of_files(paths: Any, settings: Any) -> None:
+    """Landed files that no run loads until somebody acts; a run says the same by its checks."""
+    from dagster_project.ingest import landing, pending, seals
+
+    landed, chain = landing.scan_landing(paths, settings), seals.load_chain(paths)
+    for find in (pending.changed_files, pending.refused_files):
+        for line in find(paths, landed, chain):
+            print(f"warning: {line}", file=sys.stderr)
 
 
 def _materialise(home: Path, first: date, last: date) -> bool:

@@ -30,8 +30,12 @@ SOURCES_OF_THE_MODELS = {
 }
 
 
-# What was published is compared with what is, and explained by what arrived.
-MARTS_OVER_MARTS = {"kpi_restatements": {"kpi_daily", "arrivals_by_report_date"}}
+# What was published is compared with what is, and explained by what arrived; a history comes after
+# what it is of.
+MARTS_OVER_MARTS = {
+    "kpi_restatements": {"kpi_daily", "arrivals_by_report_date"},
+    "customer_360_history": {"customer_360"},
+}
 
 
 def names(node: Node, kind: str, parts: int) -> set[str]:

@@ -1,5 +1,8 @@
-{{ config(materialized='view') }}
+{{ config(materialized='made_view') }}
 
+-- Records come from nowhere in the graph: by its lineage the view is made after what it is the
+-- history of, and not before the log is loaded.
+-- depends_on: {{ ref('customer_360') }}
 with
 
 changes as (

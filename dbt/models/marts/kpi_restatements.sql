@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='made_view') }}
 
 -- A view: what it says of today follows kpi_daily at once, and its cost is the publication's.
 with
