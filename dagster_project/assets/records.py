@@ -53,6 +53,7 @@ def record_materializations(recorded: Recorded | None) -> Iterator[dg.AssetMater
         yield dg.AssetMaterialization(
             asset_key=record_key(table),
             metadata={
+                "dagster/row_count": recorded.rows_in_all.get(table, 0),
                 "rows_added": recorded.rows.get(table, 0),
                 "entry": recorded.entry,
                 "version": publication.version,

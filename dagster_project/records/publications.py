@@ -28,6 +28,7 @@ from dagster_project.records.entries import (
     Publication,
     add_entry,
     part_path,
+    parts_of,
     recover,
 )
 from dagster_project.serving import (
@@ -52,11 +53,19 @@ PRESENCE: Final = "is_present"
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a publication added, rows by table of the records."""
+    """What a publication added.
+
+    Attributes:
+        publication: the version.
+        entry: its number in the chain.
+        rows: added, by table of the records; a table without any is left out.
+        rows_in_all: the table's rows now.
+    """
 
     publication: Publication
     entry: int
     rows: dict[str, int]
+    rows_in_all: dict[str, int]
 
 
 def publish_and_record(
@@ -113,10 +122,21 @@ def record_served(paths: StatePaths) -> Recorded | None:
         for path, rows in tables.items()
         if rows.num_rows
     }
-    add_entry(paths, chain, tables, publication=publication)
+    chain.append(add_entry(paths, chain, tables, publication=publication))
     return Recorded(
-        publication, sequence, {path.split("/")[1]: rows.num_rows for path, rows in tables.items()}
+        publication,
+        sequence,
+        {path.split("/")[1]: rows.num_rows for path, rows in tables.items()},
+        _rows_in_all(chain),
     )
+
+
+def _rows_in_all(chain: list[Entry]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for path, part in parts_of(chain).items():
+        table = path.split("/")[1]
+        rows[table] = rows.get(table, 0) + part.rows
+    return rows
 
 
 def _as_of(paths: StatePaths, seal: int) -> date | None:
