@@ -10,18 +10,27 @@ from typing import Any, Final
 
 import dagster as dg
 
+from dagster_project.assets.records import record_key
+from dagster_project.records.entries import CUSTOMER_CHANGES, KPI_VALUES, SCHEMAS
 from dagster_project.training import OUTPUTS, output_schema
 from expectations.columns import LOG_COLUMNS
 
 _ARROW_TO_SQL: Final = {
     "string": "varchar", "date32[day]": "date", "double": "double", "float": "float",
     "int64": "bigint", "int32": "integer", "bool": "boolean", "timestamp[us]": "timestamp",
-    "list<item: string>": "varchar[]",
+    "list<item: string>": "varchar[]", "decimal128(38, 12)": "decimal(38,12)",
 }  # fmt: skip
 
 
+# Columns that the views over the records leave out or name otherwise.
+_OF_A_RECORD: Final = {
+    "built_from_seal": "The last seal of the log that the publication was built from.",
+    "value": "What was published, in the unit of the metric.",
+}
+
+
 def written_tables(manifest: Mapping[str, Any]) -> dict[dg.AssetKey, dg.TableSchema]:
-    """Schema of the log and of each output of the models."""
+    """Schema of the log, of each output of the models and of the records."""
     log = {name: kind.lower() for name, kind in LOG_COLUMNS.items()}
     schemas = {dg.AssetKey("event_log"): _schema(log, _described(manifest, "fct_events"))}
     for output in OUTPUTS:
@@ -30,6 +39,15 @@ def written_tables(manifest: Mapping[str, Any]) -> dict[dg.AssetKey, dg.TableSch
             for field in output_schema(output)
         }
         schemas[dg.AssetKey(["ml_outputs", output])] = _schema(types, _described(manifest, output))
+    for table, described in (
+        (KPI_VALUES, _described(manifest, "kpi_restatements") | _OF_A_RECORD),
+        (CUSTOMER_CHANGES, _described(manifest, "customer_360_history") | _OF_A_RECORD),
+    ):
+        types = {
+            field.name: _ARROW_TO_SQL.get(str(field.type), str(field.type))
+            for field in SCHEMAS[table]
+        }
+        schemas[record_key(table)] = _schema(types, described)
     return schemas
 
 

@@ -12,6 +12,7 @@ from dagster_project import dbt_build
 from dagster_project.assets.dbt_models import dbt_model_assets, seed_specs
 from dagster_project.assets.event_log import event_log_asset
 from dagster_project.assets.models import model_assets
+from dagster_project.assets.records import record_specs
 from dagster_project.assets.serving import published_marts_asset
 from dagster_project.column_schemas import written_tables
 from dagster_project.ingest.config import load_settings
@@ -55,9 +56,10 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         published_marts_asset(manifest, marts, partitions, retry),
     ]
     assets = dg.map_asset_specs(lambda spec: _with_columns(spec, columns), assets)
+    records = [_with_columns(spec, columns) for spec in record_specs()]
     job = daily_job()
     return dg.Definitions(
-        assets=[*assets, *seed_specs(manifest)],
+        assets=[*assets, *seed_specs(manifest), *records],
         jobs=[job],
         schedules=[daily_schedule(job, settings.settings.schedule_hour if settings else 3)],
         sensors=[late_files_sensor(job)],

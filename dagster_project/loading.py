@@ -19,6 +19,8 @@ from dagster_project.ingest.landing import scan_landing
 from dagster_project.ingest.pending import changed_files
 from dagster_project.ingest.quarantine import count_reasons
 from dagster_project.ingest.vault import Vault
+from dagster_project.records.entries import recover as recover_records
+from dagster_project.records.publications import record_served
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
 from dagster_project.worker_processes import validate_beside
@@ -100,6 +102,7 @@ def prepare_inputs(paths: StatePaths, settings: Settings) -> None:
     """Write what dbt reads beside the log."""
     warehouse_inputs.write_inputs(paths, settings, registry_of(settings))
     write_empty_outputs(paths)
+    recover_records(paths)
 
 
 def load_days(
@@ -120,6 +123,8 @@ def load_days(
     report = LoadReport()
     try:
         event_log.recover(paths)
+        # A version that was served and that a kill kept from being recorded.
+        record_served(paths)
     except LogIntegrityError as error:
         _refuse_all(paths, days, now, str(error), report)
         return report
@@ -216,14 +221,14 @@ def _check_and_seal(
     Returns:
         Whether all of them are sealed.
     """
-    found = _check(paths, settings, registry, group)
+    found = check_batches(paths, settings, registry, group)
     together = all(one.success for one in found)
     if together:
         report.reports += found
     for position, staged in enumerate(group):
         refusals: tuple[str, ...] = ()
         if not together:
-            alone = _check(paths, settings, registry, [staged])
+            alone = check_batches(paths, settings, registry, [staged])
             report.reports += alone
             if not all(one.success for one in alone):
                 refusals = _refusals(paths, settings, staged, alone)
@@ -254,7 +259,7 @@ def _refusals(
     return tuple(lines)
 
 
-def _check(
+def check_batches(
     paths: StatePaths, settings: Settings, registry: Registry, group: list[batch.StagedBatch]
 ) -> list[Report]:
     """Run the blocking suites over staged batches."""

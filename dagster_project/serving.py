@@ -9,16 +9,23 @@ version, and one that holds an older version open goes on reading it. A reader o
 files resolves `serving/current` once.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
-from dagster_project.ingest.durable import crash_point, fsync_file, fsync_folder, make_folder
+from dagster_project.ingest.durable import (
+    crash_point,
+    fsync_file,
+    fsync_folder,
+    make_folder,
+    render_json,
+)
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
@@ -27,6 +34,7 @@ PARQUET_SCHEMAS: Final = ("marts", "ml")
 CURRENT: Final = "current"
 DATABASE: Final = "footfall.duckdb"
 PARQUET: Final = "parquet"
+ABOUT: Final = "version.json"
 _UNFINISHED: Final = ".tmp-"
 _NUMBER: Final = re.compile(r"[1-9]\d*")
 
@@ -74,14 +82,33 @@ def current_number(paths: StatePaths) -> int | None:
     return int(name) if _NUMBER.fullmatch(name) else None
 
 
-def publish(paths: StatePaths, *, keep: int = 3) -> PublishedVersion:
+def about_version(paths: StatePaths, number: int) -> dict[str, Any]:
+    """What a version says of itself; empty where it says nothing.
+
+    `built_from_seal` is the last seal of the log that its tables were built from, null where the
+    warehouse does not know; the rest is what `publish` was told.
+    """
+    try:
+        content: dict[str, Any] = json.loads(
+            (versions_folder(paths) / str(number) / ABOUT).read_bytes()
+        )
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
+
+
+def publish(
+    paths: StatePaths, *, keep: int = 3, about: Mapping[str, Any] | None = None
+) -> PublishedVersion:
     """Make a version from the warehouse and serve it.
 
     The caller holds the state's lock. A kill at any moment leaves the version before it served.
 
     Args:
         paths: the state folder; nobody has the warehouse open to write.
-        keep: versions to keep, the new one included; at least 1.
+        keep: versions to keep, the new one included; at least 1. The one that was served before
+            stays unless `keep` is 1.
+        about: what else the version is to say of itself, as JSON values.
 
     Returns:
         The version that is now served.
@@ -98,10 +125,13 @@ def publish(paths: StatePaths, *, keep: int = 3) -> PublishedVersion:
     make_folder(folder)
     _remove_unfinished(paths)
     # A version that a kill left before the swap keeps its number: nothing that has one changes.
+    before = current_number(paths)
     number = max([0, *version_numbers(paths)]) + 1
     beside = folder / f"{_UNFINISHED}{number}"
     beside.mkdir()
     tables = _build(paths.warehouse_db, beside)
+    built_from = {"built_from_seal": _built_from_seal(paths.warehouse_db)}
+    (beside / ABOUT).write_bytes(render_json({**(about or {}), **built_from}))
     size = _flush(beside)
     crash_point("serving: built")
     target = folder / str(number)
@@ -114,7 +144,7 @@ def publish(paths: StatePaths, *, keep: int = 3) -> PublishedVersion:
     crash_point("serving: linked")
     _link(paths.serving / CURRENT, Path("versions") / str(number))
     crash_point("serving: swapped")
-    _remove_old(paths, number, keep)
+    _remove_old(paths, number, keep, before)
     return PublishedVersion(number, target, tables, size)
 
 
@@ -155,6 +185,15 @@ def _build(warehouse: Path, folder: Path) -> dict[str, int]:
     if not rows:
         raise PublishError(f"{warehouse}: holds no table to publish; run `footfall run`")
     return rows
+
+
+def _built_from_seal(warehouse: Path) -> int | None:
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        try:
+            row = con.execute("select max(begun) from state.built").fetchone()
+        except duckdb.CatalogException:
+            return None
+    return row[0] if row else None
 
 
 def _export(con: duckdb.DuckDBPyConnection, folder: Path, tables: list[str]) -> None:
@@ -207,8 +246,12 @@ def _remove_unfinished(paths: StatePaths) -> None:
                 path.unlink()
 
 
-def _remove_old(paths: StatePaths, current: int, keep: int) -> None:
+def _remove_old(paths: StatePaths, current: int, keep: int, before: int | None) -> None:
     older = [number for number in version_numbers(paths) if number < current]
+    if keep > 1 and before in older:
+        # The records compare with it; versions that a kill kept from being served do not count.
+        older.remove(before)
+        keep -= 1
     for number in older[: max(0, len(older) - (keep - 1))]:
         # Out of the numbers first, so that a kill half way leaves no version with missing files.
         folder = versions_folder(paths)

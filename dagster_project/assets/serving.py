@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 
 from dagster_project import warehouse
+from dagster_project.assets.records import record_materializations
 from dagster_project.dbt_build import outboxes
+from dagster_project.records.publications import publish_and_record
 from dagster_project.resources import FootfallState
-from dagster_project.serving import publish
 
 
 def published_marts_asset(
@@ -27,7 +28,7 @@ def published_marts_asset(
         description=(
             "The published set that BI tools read: one DuckDB file and a Parquet file a mart, "
             "swapped at once. Readers of the version before go on undisturbed; the last three are "
-            "kept."
+            "kept. What is new in it goes into the records."
         ),
         deps=list(upstream),
         partitions_def=partitions,
@@ -39,8 +40,10 @@ def published_marts_asset(
         context: dg.AssetExecutionContext, state: FootfallState
     ) -> dg.MaterializeResult[None]:
         with state.writing(context.run_id) as paths:
-            version = publish(paths)
+            version, recorded = publish_and_record(paths, state.clock())
             warehouse.strike_off(paths, outboxes(manifest))
+        for materialization in record_materializations(recorded):
+            context.log_event(materialization)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(version.tables.values()),

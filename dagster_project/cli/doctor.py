@@ -163,6 +163,13 @@ def _warehouse(paths: StatePaths) -> Iterator[Finding]:
     )
 
 
+def _records(paths: StatePaths) -> Iterator[Finding]:
+    from dagster_project.records.entries import load_entries
+
+    entries = load_entries(paths)
+    yield True, f"{len(entries)} entries, chain whole (`footfall verify` hashes the parts)"
+
+
 def _models(paths: StatePaths) -> Iterator[Finding]:
     from dagster_project import stale_models
 
@@ -180,5 +187,6 @@ _CHECKS: Final[dict[str, Callable[[StatePaths], Iterator[Finding]]]] = {
     "landing": _landing,
     "staging": _staging,
     "warehouse": _warehouse,
+    "records": _records,
     "models": _models,
 }

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
         print(f"warning: {problem}", file=sys.stderr)
     if days is None:
         print("nothing to do: every day that has landed is loaded and built")
+        _warn_of_files(paths)
         _print_kpis(paths)
         return 0
     first, last = days
@@ -76,6 +77,18 @@ def days_to_run(
     if first > last:
         raise UsageError(f"--from {first} is after --to {last}; swap them")
     return first, last
+
+
+def _warn_of_files(paths: StatePaths) -> None:
+    """Landed files that no run loads until somebody acts; a run says the same by its checks."""
+    from dagster_project.ingest import landing, pending, seals
+    from dagster_project.ingest.config import load_settings
+
+    settings = load_settings(paths.settings_file)
+    landed, chain = landing.scan_landing(paths, settings), seals.load_chain(paths)
+    for find in (pending.changed_files, pending.refused_files):
+        for line in find(paths, landed, chain):
+            print(f"warning: {line}", file=sys.stderr)
 
 
 def _materialise(home: Path, first: date, last: date) -> bool:

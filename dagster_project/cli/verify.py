@@ -1,4 +1,7 @@
-"""`footfall verify`: the whole log against its seals; exit code 1 and the places where it fails."""
+"""`footfall verify`: the whole log and the records against their seals.
+
+Exit code 1 and the places where it fails.
+"""
 
 import argparse
 import sys
@@ -7,6 +10,8 @@ from typing import Any
 
 from dagster_project.ingest import anchor, seals, verify
 from dagster_project.ingest.errors import UsageError
+from dagster_project.records.audit import record_problems
+from dagster_project.records.entries import load_entries
 from dagster_project.state import StatePaths
 
 
@@ -14,8 +19,9 @@ def register(subparsers: Any) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "verify",
-        help="check the whole log against its seals",
-        description="Check the whole log against its seals; needs neither the keys nor the lock.",
+        help="check the whole log and the records against their seals",
+        description="Check the whole log and the records against their seals; needs neither the "
+        "keys nor the lock.",
         epilog=(
             "Hashes inside the folder cannot show what somebody changed who made them all anew. "
             "So print the head from time to time, sign the line, and keep it where nobody who "
@@ -40,7 +46,11 @@ def run(args: argparse.Namespace, home: Path) -> int:
         raise UsageError(f"{home}: there is no state folder; `footfall init` makes one")
     kept = [anchor.read_line(text) for text in args.expect_head]
     found = verify.audit(paths)
-    problems = [*found.problems, *anchor.differences(paths, kept)]
+    problems = [
+        *found.problems,
+        *anchor.differences(paths, kept),
+        *record_problems(paths, known_requests=()),
+    ]
     if problems:
         for line in problems:
             print(line, file=sys.stderr)
@@ -56,4 +66,5 @@ def run(args: argparse.Namespace, home: Path) -> int:
     )
     if kept:
         print(f"ok: every seal up to {max(one.sequence for one in kept)} is that of a head kept")
+    print(f"ok: {len(load_entries(paths))} entries of records")
     return 0

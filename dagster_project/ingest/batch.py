@@ -104,7 +104,7 @@ def staged_batch(paths: StatePaths, day: date) -> StagedBatch:
             **{
                 **content,
                 "day": day,
-                "files": tuple(seals.SealedFile(**one) for one in content["files"]),
+                "files": tuple(seals.SealedFile.from_content(one) for one in content["files"]),
                 "refused": tuple(seals.RefusedFile(**one) for one in content["refused"]),
                 "unsettled": tuple(content["unsettled"]),
                 "parts": tuple(content["parts"]),

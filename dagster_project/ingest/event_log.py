@@ -9,6 +9,7 @@ manifest, HEAD. A batch is in the log from the moment that its manifest has its 
 repeat starts from what landed, after it, from the seal.
 """
 
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from dagster_project.ingest.durable import (
 from dagster_project.ingest.errors import FootfallError, LogIntegrityError
 from dagster_project.ingest.landing import LandedFile, scan_landing
 from dagster_project.ingest.quarantine import drop_expired
+from dagster_project.ingest.replay import ReplayPaths
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import Registry
@@ -131,7 +133,7 @@ def _check_still_open(staged: StagedBatch, chain: Sequence[seals.Manifest]) -> N
         )
     sealed = {file.path for one in chain for file in one.files}
     for file in staged.files:
-        if file.path in sealed:
+        if file.path in sealed and file.replay is None:
             raise FootfallError(
                 f"{staged.day}: landing/{file.path} was sealed after this batch was staged; {again}"
             )
@@ -218,6 +220,8 @@ def recover(paths: StatePaths) -> list[str]:
         done.append(f"{file.relative_to(paths.home)}: removed, since no seal names it")
         crash_point("recover: file removed")
     batch.remove_unfinished(paths)
+    # A replay has a staging of its own, and starts anew from quarantine.
+    shutil.rmtree(ReplayPaths(paths.home).staging, ignore_errors=True)
     sealed = {file for one in chain for file in _content_of(one)}
     for day in batch.staged_days(paths):
         try:

@@ -73,24 +73,33 @@ def read_quarantine(paths: StatePaths, vault: Vault, day: date) -> Iterator[Quar
     Raises:
         FootfallError: a row was not written by this installation's key.
     """
-    cipher = AESGCM(vault.derive_key("quarantine"))
     for file in sorted(paths.quarantine_day(day).glob("*.parquet")):
-        for row in pq.ParquetFile(file).read().to_pylist():
-            sealed = row["raw_encrypted"]
-            place = f"{row['source_file']}:{row['source_line']}".encode()
-            try:
-                raw = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place)
-            except InvalidTag as error:
-                raise FootfallError(
-                    f"{file}: was written under another key; restore secrets/ from its backup"
-                ) from error
-            yield QuarantinedRow(
-                source=row["source"],
-                source_file=row["source_file"],
-                source_line=row["source_line"],
-                reasons=tuple(row["reasons"]),
-                raw=raw.decode("utf-8", "surrogatepass"),
-            )
+        yield from read_file(file, vault)
+
+
+def read_file(file: Path, vault: Vault) -> Iterator[QuarantinedRow]:
+    """The refused rows of one file, in the clear and in its order.
+
+    Raises:
+        FootfallError: a row was not written by this installation's key.
+    """
+    cipher = AESGCM(vault.derive_key("quarantine"))
+    for row in pq.ParquetFile(file).read().to_pylist():
+        sealed = row["raw_encrypted"]
+        place = f"{row['source_file']}:{row['source_line']}".encode()
+        try:
+            raw = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place)
+        except InvalidTag as error:
+            raise FootfallError(
+                f"{file}: was written under another key; restore secrets/ from its backup"
+            ) from error
+        yield QuarantinedRow(
+            source=row["source"],
+            source_file=row["source_file"],
+            source_line=row["source_line"],
+            reasons=tuple(row["reasons"]),
+            raw=raw.decode("utf-8", "surrogatepass"),
+        )
 
 
 def count_reasons(file: Path) -> list[tuple[str, int]]:

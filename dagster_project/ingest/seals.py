@@ -1,15 +1,14 @@
 """Seals: the manifests that say what the log is, chained by their hashes.
 
-What belongs here: the form of a manifest, its hash, reading and writing the chain, and HEAD. What a
-batch holds and in which order files are placed is in `event_log`; comparing parts on disk with
-their seals is in `verify`.
+What belongs here: the form of a manifest, reading and writing the chain. How a chain hangs together
+is in `chains`; what a batch holds and in which order files are placed is in `event_log`; comparing
+parts on disk with their seals is in `verify`.
 
 A manifest is readable JSON in one fixed form, so that its bytes follow from its content. Its `hash`
 is the SHA-256 of its canonical JSON (sorted keys, no spaces, UTF-8) without `hash`. The first one's
 `previous` is 64 zeros.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,18 +17,35 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from dagster_project.ingest.chains import EMPTY_HEAD as EMPTY_HEAD
+from dagster_project.ingest.chains import HEAD_FILE as HEAD_FILE
+from dagster_project.ingest.chains import NO_PREVIOUS as NO_PREVIOUS
+from dagster_project.ingest.chains import Head as Head
+from dagster_project.ingest.chains import content_hash as content_hash
+from dagster_project.ingest.chains import head_problem as head_problem
+from dagster_project.ingest.chains import is_one_behind as is_one_behind
+from dagster_project.ingest.chains import read_head_in, write_head_in
 from dagster_project.ingest.durable import crash_point, render_json, write_atomic
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.state import StatePaths
 
-NO_PREVIOUS: Final = "0" * 64
-HEAD_FILE: Final = "HEAD"
 _NAME: Final = re.compile(r"(\d{8,})-(\d{4}-\d{2}-\d{2})\.json")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Which quarantined rows a replay took: lines of a file that an earlier seal refused."""
+
+    sequence: int
+    lines: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class SealedFile:
     """A source file that was read whole: where each of its rows went.
+
+    A replay names the file again with the rows that it took out of quarantine and those alone; what
+    it leaves there stays counted by the seal that refused it.
 
     Attributes:
         path: relative to `landing/`.
@@ -37,6 +53,7 @@ class SealedFile:
         mtime_ns: the file's time of change as read; a hint that spares hashing it again.
         read, logged, quarantined: rows.
         withheld: rows by reason.
+        replay: null where the file itself was read.
     """
 
     source: str
@@ -48,6 +65,15 @@ class SealedFile:
     logged: int
     quarantined: int
     withheld: Mapping[str, int] = field(default_factory=dict)
+    replay: Replay | None = None
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> "SealedFile":
+        """Read it from JSON values."""
+        replay = content.get("replay")
+        if replay is not None:
+            replay = Replay(sequence=replay["sequence"], lines=tuple(replay["lines"]))
+        return cls(**{**content, "replay": replay})
 
 
 @dataclass(frozen=True)
@@ -119,30 +145,15 @@ class Manifest:
         for part in values["parts"]:
             for key in ("first_event_date", "last_event_date"):
                 part[key] = None if part[key] is None else part[key].isoformat()
+        for file in values["files"]:
+            if file["replay"] is None:
+                del file["replay"]
         return values
-
-
-@dataclass(frozen=True)
-class Head:
-    """What HEAD names: the last seal. An empty log has sequence 0 and 64 zeros."""
-
-    sequence: int
-    hash: str
-
-
-EMPTY_HEAD: Final = Head(0, NO_PREVIOUS)
 
 
 def manifest_name(sequence: int, arrival_date: date) -> str:
     """`00000001-2026-01-01.json`."""
     return f"{sequence:08d}-{arrival_date.isoformat()}.json"
-
-
-def content_hash(content: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of a manifest's content, `hash` left out."""
-    kept = {key: value for key, value in content.items() if key != "hash"}
-    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def render(manifest: Manifest) -> bytes:
@@ -199,7 +210,7 @@ def _from_content(content: Mapping[str, Any]) -> Manifest:
         closes_day=content["closes_day"],
         accepted_reason=content["accepted_reason"],
         previous=content["previous"],
-        files=tuple(SealedFile(**file) for file in content["files"]),
+        files=tuple(SealedFile.from_content(file) for file in content["files"]),
         refused=tuple(RefusedFile(**file) for file in content["refused"]),
         parts=parts,
         quarantine=tuple(QuarantineFile(**file) for file in content["quarantine"]),
@@ -218,26 +229,12 @@ def read_head(paths: StatePaths) -> Head:
     Raises:
         LogIntegrityError: HEAD is there and is not what a seal writes.
     """
-    file = paths.manifests / HEAD_FILE
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        return EMPTY_HEAD
-    try:
-        content = json.loads(raw)
-        head = Head(sequence=content["sequence"], hash=content["hash"])
-        if render_json(asdict(head)) != raw or not isinstance(head.sequence, int):
-            raise ValueError("other fields than sequence and hash")
-    except (ValueError, KeyError, TypeError) as error:
-        raise LogIntegrityError(
-            f"log/manifests/{HEAD_FILE}: cannot be read ({error}); restore log/ from a backup"
-        ) from error
-    return head
+    return read_head_in(paths.manifests)
 
 
 def write_head(paths: StatePaths, head: Head) -> None:
     """Let HEAD name a seal, whole or not at all."""
-    write_atomic(paths.manifests / HEAD_FILE, render_json(asdict(head)))
+    write_head_in(paths.manifests, head)
 
 
 def manifest_files(paths: StatePaths) -> list[tuple[int, Path]]:
@@ -328,26 +325,6 @@ def check_head(head: Head, chain: list[Manifest]) -> None:
     problem = head_problem(head, chain)
     if problem is not None:
         raise LogIntegrityError(f"log/manifests/{HEAD_FILE}: {problem}; restore log/ from a backup")
-
-
-def head_problem(head: Head, chain: list[Manifest]) -> str | None:
-    """Why HEAD does not name the end of the chain, or null where it does."""
-    newest = Head(chain[-1].sequence, chain[-1].hash) if chain else EMPTY_HEAD
-    if head == newest:
-        return None
-    if head.sequence > newest.sequence:
-        return f"names seal {head.sequence}, but the chain ends at {newest.sequence}"
-    if head.sequence < newest.sequence:
-        return f"names seal {head.sequence}, but the chain goes on to {newest.sequence}"
-    return f"names another hash than that of seal {newest.sequence}"
-
-
-def is_one_behind(head: Head, chain: list[Manifest]) -> bool:
-    """Whether HEAD names the seal before the last: all that a crash can leave."""
-    if not chain:
-        return False
-    before = Head(chain[-2].sequence, chain[-2].hash) if len(chain) > 1 else EMPTY_HEAD
-    return head == before
 
 
 def append(paths: StatePaths, manifest: Manifest) -> Manifest:

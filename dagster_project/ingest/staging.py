@@ -10,7 +10,7 @@ and DuckDB spills to disk above its limit.
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -51,6 +51,7 @@ def stage(
     registry: Registry,
     vault: Vault,
     files: Mapping[date, Sequence[LandedFile]],
+    make: "Callable[..., Staging] | None" = None,
 ) -> list[StagedBatch]:
     """Read, split and treat days' files into `staging/<D>/`, replacing what was there.
 
@@ -61,6 +62,7 @@ def stage(
         paths: the state folder; the caller holds its lock.
         settings: the settings. registry: the contract. vault: open.
         files: what to load, by arrival date; a file belongs to one of them.
+        make: another kind of staging, which gets the arguments of `Staging`.
 
     Returns:
         A batch a day, in the order of `files`; one without files is empty.
@@ -72,7 +74,7 @@ def stage(
         batch.discard(paths, day)
     days = [_Day(paths, day) for day, of_day in files.items() if of_day]
     if days:
-        _Staging(paths, settings, registry, vault, days).stage(files)
+        (make or Staging)(paths, settings, registry, vault, days).stage(files)
     staged = {one.day: _batch(settings, registry, one, files[one.day]) for one in days}
     for one in staged.values():
         if one.is_empty:
@@ -145,7 +147,7 @@ def _batch(
     )
 
 
-class _Staging:
+class Staging:
     """One staging of some days."""
 
     def __init__(
@@ -179,7 +181,7 @@ class _Staging:
             for together, unfinished in _bundles(files):
                 for source in sorted({file.source for _, file in together}):
                     of_source = [(day, file) for day, file in together if file.source == source]
-                    self._load(con, source, of_source)
+                    self.load(con, source, of_source)
                 self._treat_candidates(con, unfinished)
             # Files without rows may have come last.
             for one in self._days.values():
@@ -188,7 +190,7 @@ class _Staging:
         for one in self._days.values():
             one.write_quarantine()
 
-    def _load(
+    def load(
         self, con: duckdb.DuckDBPyConnection, source: str, files: list[tuple[date, LandedFile]]
     ) -> None:
         """Put the rows of a source's files into `candidates`."""
@@ -287,6 +289,7 @@ class _Staging:
             max_future_hours=settings.max_future_hours,
         )
         con.execute(f"create or replace temp table split as {select}")
+        self.after_split(con)
         counts = con.execute(
             "select arrival_date, source_file, count(*) filter (where len(reasons) = 0), "
             "count(*) filter (where len(reasons) > 0) from split group by all order by 1, 2"
@@ -308,6 +311,9 @@ class _Staging:
         for day, rows in logged_rows.items():
             self._write_rows(con, self._days[day], treated, rows, goes_on=day not in finished)
         con.execute(f"drop table {treated}")
+
+    def after_split(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Look at `split`, where each row has its reasons, before anything is kept of it."""
 
     def _keep_refused(self, con: duckdb.DuckDBPyConnection) -> None:
         refused = con.execute(

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from dagster_project.ingest import leftovers, seals
 from dagster_project.ingest.durable import sha256_of
 from dagster_project.ingest.errors import LogIntegrityError
+from dagster_project.ingest.replay import replay_problems
 from dagster_project.state import StatePaths
 
 AUDIT_SCHEMA = pa.schema(
@@ -110,6 +111,7 @@ def audit(
         problems += _strange_manifests(paths)
         problems += _quarantine_problems(paths, chain)
     problems += [text for manifest in chain for text in seals.count_problems(manifest)]
+    problems += replay_problems(chain)
     return Audit(pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA), tuple(problems), hashed)
 
 

@@ -27,6 +27,11 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
     "log_files": pa.schema(
         [("arrival_date", _DATE), ("source", _TEXT), ("source_file", _TEXT)]
         + [(name, _NUMBER) for name in ("read", "logged", "quarantined", "withheld", "sequence")]
+        + [("is_replay", pa.bool_())]
+    ),
+    "log_replays": pa.schema(
+        [("arrival_date", _DATE), ("source_file", _TEXT)]
+        + [(name, _NUMBER) for name in ("source_line", "sequence")]
     ),
     "log_days": pa.schema(
         [("arrival_date", _DATE), ("is_closed", pa.bool_()), ("sequence", _NUMBER)]
@@ -93,9 +98,22 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
                 "quarantined": file.quarantined,
                 "withheld": sum(file.withheld.values()),
                 "sequence": one.sequence,
+                "is_replay": file.replay is not None,
             }
             for one in chain
             for file in one.files
+        ],
+        "log_replays": [
+            {
+                "arrival_date": one.arrival_date,
+                "source_file": file.path,
+                "source_line": line,
+                "sequence": one.sequence,
+            }
+            for one in chain
+            for file in one.files
+            if file.replay is not None
+            for line in file.replay.lines
         ],
         "log_days": [days[day] for day in sorted(days)],
         "sources": [

@@ -1,10 +1,12 @@
 {#
-    The four ways in which a table comes about. Each model is one transaction.
+    The ways in which a table comes about. Each model is one transaction.
 
     scratch          made anew in every run, as large as the run's work, in a database in memory
                      that goes with the process. `as_view` where its rows are read too seldom to be
                      worth keeping.
     made_whole       made anew in every run, for tables that are small however long the history.
+    made_view        a view, made anew in every run, in a schema that has tables as well: dbt's own kind
+                     looks for the one before in a list that the tables of this run have begun.
     replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names
                      the models that hold the keys, those of all new rows among them; `replace_key`
                      the key; `prune_by` a column that the key determines, which keeps the delete
@@ -33,6 +35,11 @@
 
 {% materialization made_whole, adapter='duckdb' %}
     {{ return(create_or_replace('table')) }}
+{% endmaterialization %}
+
+{% materialization made_view, adapter='duckdb' %}
+    {{ get_assert_columns_equivalent(sql) }}
+    {{ return(create_or_replace('view')) }}
 {% endmaterialization %}
 
 {% macro relation_of(model) -%}

@@ -9,6 +9,10 @@ CONTRACTED = {"core", "marts", "ml", "dq"}
 # (`inputs`: as_of, funnels, the reporting currency), and where a model's files become a table.
 SOURCES_OF_THE_MODELS = {
     "arrivals_daily": {"inputs.log_files"},
+    # Records are read where they become a table; the seals say what arrived when.
+    "arrivals_by_report_date": {"inputs.log_replays"},
+    "customer_360_history": {"records.customer_changes"},
+    "kpi_restatements": {"records.kpi_values", "inputs.log_files"},
     "customer_360": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
     "fct_orders": {"inputs.settings"},
@@ -26,6 +30,14 @@ SOURCES_OF_THE_MODELS = {
     "anomaly_scores": {"ml.anomaly_scores"},
     # Every family writes metrics; the second name is lineage alone.
     "model_metrics": {"ml.model_metrics", "ml.anomaly_scores"},
+}
+
+
+# What was published is compared with what is, and explained by what arrived; a history comes after
+# what it is of.
+MARTS_OVER_MARTS = {
+    "kpi_restatements": {"kpi_daily", "arrivals_by_report_date"},
+    "customer_360_history": {"customer_360"},
 }
 
 
@@ -52,7 +64,8 @@ def marts_that_reach_past_core(models: dict[str, Node]) -> dict[str, set[str]]:
         name: {
             parent
             for parent in names(node, "model", 1)
-            if not parent.startswith(("int_", "fct_", "dim_", "map_")) and parent not in of_ml
+            if not parent.startswith(("int_", "fct_", "dim_", "map_"))
+            and parent not in of_ml | MARTS_OVER_MARTS.get(name, set())
         }
         for name, node in models.items()
         if node["schema"] == "marts"

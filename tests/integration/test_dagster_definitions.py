@@ -57,8 +57,10 @@ def all_specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 @pytest.fixture(scope="module")
 def specs(all_specs: dict[str, dg.AssetSpec]) -> dict[str, dg.AssetSpec]:
-    # Seeds come with the project: nothing materialises them by day.
-    return {key: spec for key, spec in all_specs.items() if not key.startswith("seeds/")}
+    # Seeds come with the project, records with each publication: nothing makes them by day.
+    return {
+        key: spec for key, spec in all_specs.items() if not key.startswith(("seeds/", "records/"))
+    }
 
 
 def undescribed(specs: dict[str, dg.AssetSpec]) -> list[str]:
@@ -85,6 +87,27 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
         f"ml_outputs/{name}" for name in ("recommendations", "similar_products", "anomaly_scores")
     }
     assert models | written == set(specs)
+
+
+def test_records_are_assets_with_columns_that_the_views_over_them_read(all_specs, defs):
+    graph = defs.resolve_asset_graph()
+    for table, view in (
+        ("kpi_values", "kpi_restatements"), ("customer_changes", "customer_360_history"),
+    ):  # fmt: skip
+        spec = all_specs[f"records/{table}"]
+        assert spec.group_name == "serving"
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert [column.name for column in columns if not column.description] == []
+        assert (
+            dg.AssetKey(["records", table]) in graph.get(dg.AssetKey(["marts", view])).parent_keys
+        )
+
+
+def test_no_view_over_records_is_made_before_the_log_is_loaded(defs):
+    graph = defs.resolve_asset_graph()
+    for view in ("kpi_restatements", "customer_360_history"):
+        ancestors = graph.get_ancestor_asset_keys(dg.AssetKey(["marts", view]))
+        assert dg.AssetKey("event_log") in ancestors, view
 
 
 def test_every_data_test_of_dbt_is_a_check(defs):

@@ -90,6 +90,15 @@ def test_what_is_published_reports_its_tables(materialised):
     assert metadata["dagster/row_count"] > 0
 
 
+def test_a_publication_reports_what_it_added_to_the_records(materialised, home):
+    for table in ("kpi_values", "customer_changes"):
+        metadata = materialised[f"records/{table}", None]
+        files = (home / "records" / table).glob("*.parquet")
+        assert metadata["rows_added"] == sum(pq.read_metadata(file).num_rows for file in files) > 0
+        assert metadata["dagster/row_count"] == metadata["rows_added"]
+        assert (metadata["entry"], metadata["version"]) == (1, 1)
+
+
 def failed(status: str) -> dg.AssetCheckResult:
     name = "assert_sessions_do_not_overlap"
     node = nodes_of_type("test")[name]

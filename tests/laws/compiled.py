@@ -36,6 +36,7 @@ def on_tables(sql: str) -> str:
     sql = re.sub(
         rf"read_parquet\('{COMPILED_HOME}/warehouse/inputs/(\w+)\.parquet'\)", r"inputs.\1", sql
     )
+    sql = re.sub(rf"read_parquet\('{COMPILED_HOME}/records/(\w+)/\*\.parquet'\)", r"inputs.\1", sql)
     sql = sql.replace(
         "read_parquet(getvariable('log_files'))",
         "(select * from inputs.events"
@@ -87,7 +88,7 @@ def _in_order(nodes: dict[str, Any]) -> list[dict[str, Any]]:
 
 def statements(model: Model) -> list[str]:
     """What one model does, as the statements of one transaction."""
-    if model.materialized == "view":
+    if model.materialized in {"view", "made_view"}:
         return [f"create or replace view {model.relation} as {model.sql}"]
     if model.materialized in {"scratch", "made_whole"}:
         kind = "view" if model.as_view else "table"

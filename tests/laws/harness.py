@@ -30,9 +30,12 @@ REBUILT_TABLES = (
     "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
-    "int_active_persons",
+    "int_active_persons", "arrivals_by_report_date",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
+# Views over records, which are no function of the log: they hold what was published and when, so
+# that a rebuild has no other source of them than the records themselves (law 3 exempts them).
+RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 
 
 @dataclass

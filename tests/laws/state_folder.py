@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dagster_project.ingest.warehouse_inputs import ERASURES_SCHEMA
+from dagster_project.records.entries import recover
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
@@ -50,6 +51,7 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
     )  # fmt: skip
     pq.write_table(EVENTS_SCHEMA.empty_table(), paths.warehouse_inputs / "empty_events.parquet")
     write_empty_outputs(paths)
+    recover(paths)
 
 
 def write_log(paths: StatePaths, history: History, number: int) -> None:
@@ -67,7 +69,8 @@ def write_log(paths: StatePaths, history: History, number: int) -> None:
             for file, count in Counter((r["source"], r["source_file"]) for r in rows).items():
                 files.append({"arrival_date": day, "source": file[0], "source_file": file[1],
                               "read": count, "logged": count,
-                              "quarantined": 0, "withheld": 0})  # fmt: skip
+                              "quarantined": 0, "withheld": 0,
+                              "sequence": sequence, "is_replay": False})  # fmt: skip
     closed = history.closed_at(number)
     days = [{"arrival_date": d, "is_closed": d in closed, "sequence": s} for d, s in last.items()]
     _write(paths, "erasures", history.erasures_at(number), ERASURES_SCHEMA)
@@ -77,7 +80,12 @@ def write_log(paths: StatePaths, history: History, number: int) -> None:
     ))  # fmt: skip
     _write(paths, "log_files", files, pa.schema(
         [("arrival_date", a_date), ("source", text), ("source_file", text)]
-        + [(name, integer) for name in ("read", "logged", "quarantined", "withheld")]
+        + [(name, integer) for name in ("read", "logged", "quarantined", "withheld", "sequence")]
+        + [("is_replay", flag)]
+    ))  # fmt: skip
+    _write(paths, "log_replays", [], pa.schema(
+        [("arrival_date", a_date), ("source_file", text)]
+        + [(name, integer) for name in ("source_line", "sequence")]
     ))  # fmt: skip
     _write(paths, "log_days", days, pa.schema(
         [("arrival_date", a_date), ("is_closed", flag), ("sequence", integer)]

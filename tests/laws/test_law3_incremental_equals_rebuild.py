@@ -5,6 +5,7 @@ Belongs here: random histories against every stored table. Not here: single situ
 (`test_law3_mutations`). For hours of it: `make laws`.
 """
 
+import re
 from collections import Counter
 from dataclasses import replace
 from random import Random
@@ -17,6 +18,7 @@ from tests.laws.compiled import compiled_models
 from tests.laws.harness import (
     ORACLE_TABLES,
     REBUILT_TABLES,
+    RECORD_TABLES,
     counter_example,
     expected_tables,
     follow_to_end,
@@ -46,6 +48,20 @@ def test_every_situation_occurs_in_many_of_the_histories():
 
 def test_every_stored_table_is_compared():
     assert stored_models(compiled_models()) == {*ORACLE_TABLES, *REBUILT_TABLES}
+
+
+def test_views_that_are_not_compared_read_the_records_or_are_for_models():
+    views = {
+        model.name: model
+        for model in compiled_models()
+        if model.materialized in {"view", "made_view"}
+    }
+    for_people = {
+        name for name, model in views.items() if not model.relation.startswith("ml_inputs.")
+    }
+    assert for_people == set(RECORD_TABLES)
+    for name in RECORD_TABLES:
+        assert re.search(r"inputs\.(kpi_values|customer_changes)\b", views[name].sql), name
 
 
 def test_the_oracle_has_every_table_that_is_compared_with_it():

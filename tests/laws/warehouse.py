@@ -42,6 +42,13 @@ _ML_TABLES = {
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
 }
+_OF_A_PUBLICATION = "publication bigint, built_from_seal bigint, published_after date,"
+_RECORDS = {
+    "kpi_values": f"{_OF_A_PUBLICATION} published_at timestamp, report_date date, metric varchar,"
+    " value decimal(38, 12)",
+    "customer_changes": f"{_OF_A_PUBLICATION} published_at timestamp, person_id varchar,"
+    " attribute varchar, old_value varchar, new_value varchar",
+}
 EVENTS_SCHEMA = pa.schema([(name, _ARROW[_TYPES.get(name, "VARCHAR")]) for name in LOG_COLUMNS])
 
 
@@ -64,7 +71,10 @@ class Warehouse:
             create table inputs.events ({events});
             create table inputs.log_days (arrival_date date, is_closed boolean);
             create table inputs.log_files (arrival_date date, source varchar, source_file varchar,
-                read bigint, logged bigint, quarantined bigint, withheld bigint);
+                read bigint, logged bigint, quarantined bigint, withheld bigint,
+                sequence bigint, is_replay boolean);
+            create table inputs.log_replays (arrival_date date, source_file varchar,
+                source_line bigint, sequence bigint);
             create table inputs.event_types (
                 event_name varchar, is_sessionable boolean, role varchar);
             create table inputs.sources (source varchar, order_grain varchar);
@@ -76,7 +86,7 @@ class Warehouse:
                 visitor_id varchar, user_id varchar);
             create table seeds.referrer_hosts (host varchar, kind varchar);
         """)
-        for table, columns in _ML_TABLES.items():
+        for table, columns in (_ML_TABLES | _RECORDS).items():
             self.con.execute(f"create table inputs.{table} ({columns})")
         self._insert(
             "event_types", [(n, t["is_sessionable"], t["role"]) for n, t in REGISTRY.items()]
@@ -108,7 +118,7 @@ class Warehouse:
             self.con.execute("insert into inputs.events select * from new_rows")
             self.con.execute(
                 "insert into inputs.log_files select arrival_date, source, source_file,"
-                " count(*), count(*), 0, 0 from new_rows group by all"
+                " count(*), count(*), 0, 0, 1, false from new_rows group by all"
             )
             self.con.unregister("new_rows")
 
