@@ -8,6 +8,7 @@ import pyarrow as pa
 from expectations.columns import CANDIDATE_COLUMNS, LOG_COLUMNS, MADE_BY_TREATMENT, SPLIT_COLUMNS
 from expectations.documentation import documentation
 from expectations.personal import (
+    ENCRYPTED_MARK,
     blank_emails_sql,
     blanked_columns,
     contains_email_sql,
@@ -20,6 +21,7 @@ from expectations.split import split_sql
 from expectations.suites import batch_suite, counts_suite, seals_suite
 
 __all__ = [
+    "ENCRYPTED_MARK",
     "CANDIDATE_COLUMNS",
     "IDENTIFIER_KINDS",
     "LOG_COLUMNS",

@@ -1,11 +1,11 @@
-"""Personal data inside `properties`: dropped, or replaced by a pseudonym, as the registry says.
+"""Personal data inside `properties`: dropped, replaced or encrypted, as the registry says.
 
 Here: what becomes of the JSON object of an accepted row. The event's own fields are treated in
 `treatment`, and e-mail addresses in free text are blanked there as well.
 
 Rows without any of the registry's names pass untouched. In the others, one merge patch (RFC 7386)
-sets every personal name to null, and a second one puts the pseudonyms in: two passes over the text
-however many names there are.
+sets every personal name to null, and a second one puts pseudonyms and encrypted text in: two passes
+over the text however many names there are. What is nested deeper is removed by `treatment_nested`.
 """
 
 import json
@@ -17,6 +17,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from dagster_project.ingest.treatment_encryption import encrypt_values
+from dagster_project.ingest.treatment_nested import remove_nested
 from dagster_project.ingest.vault import Vault
 from expectations.contract import (
     Registry,
@@ -28,7 +30,7 @@ from expectations.contract import (
 EMAIL_SPACE: Final = "emails"
 PLACES: Final = frozenset({"$", "$.traits", "$.context.traits"})
 _SCALARS: Final = ("VARCHAR", "BIGINT", "UBIGINT", "DOUBLE")
-_IN_USE: Final = frozenset({"drop", "pseudonymise", "keep"})
+_IN_USE: Final = frozenset({"drop", "pseudonymise", "encrypt", "keep"})
 _Place = tuple[str, str, str | None]
 
 
@@ -38,6 +40,7 @@ class _Rules:
 
     removed: Mapping[str, list[str]]
     replaced: Mapping[str, list[tuple[str, str]]]
+    encrypted: Mapping[str, list[str]]
 
 
 def treat_properties(
@@ -53,7 +56,8 @@ def treat_properties(
     Args:
         con: where `accepted` is; the table `source_settings` (source, user_space, device_space)
             is there too.
-        accepted: a table with row_number BIGINT, source, event_name and properties (JSON text).
+        accepted: a table with row_number BIGINT, source, event_name, properties (JSON text) and the
+            three identifiers user_id, anonymous_id, device_id.
         registry: says which names hold what.
         vault: gives the pseudonyms.
         junk: values that are no identifiers, lower case; they are dropped.
@@ -70,13 +74,21 @@ def treat_properties(
     con.execute(
         f"""
         create or replace temp table personal_rows as
-        select row_number, source, event_name, json_merge_patch(properties, '{{}}') as properties
+        select
+            row_number,
+            source,
+            event_name,
+            user_id,
+            anonymous_id,
+            device_id,
+            json_merge_patch(properties, '{{}}') as properties
         from {accepted}
         where {may_hold_personal_data_sql(registry, "properties")}
         """
     )
     for events, rules in _rules_by_events(registry):
         _treat_rows(con, events, rules, vault, junk)
+    remove_nested(con, registry)
     con.execute("drop table personal_rows")
     return "treated_properties"
 
@@ -97,6 +109,7 @@ def _rules_by_events(registry: Registry) -> list[tuple[str, _Rules]]:
 def _rules(places: Iterable[_Place]) -> _Rules:
     removed: dict[str, list[str]] = defaultdict(list)
     replaced: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    encrypted: dict[str, list[str]] = defaultdict(list)
     for path, treatment, kind in places:
         if treatment not in _IN_USE:
             raise ValueError(f"{path}: the treatment {treatment!r} is not in use; drop it instead")
@@ -110,7 +123,9 @@ def _rules(places: Iterable[_Place]) -> _Rules:
         removed[place].append(name)
         if treatment == "pseudonymise" and kind is not None:
             replaced[place].append((name, kind))
-    return _Rules(removed, replaced)
+        if treatment == "encrypt":
+            encrypted[place].append(name)
+    return _Rules(removed, replaced, encrypted)
 
 
 def _treat_rows(
@@ -167,7 +182,8 @@ def _members_of(place: str, members: str) -> str:
 def _collect_replacements(
     con: duckdb.DuckDBPyConnection, rules: _Rules, vault: Vault, junk: Iterable[str]
 ) -> None:
-    """Make `property_patches` (row_number, patch): the pseudonyms in the place of the values."""
+    """Make `property_patches` (row_number, patch): what stands in the place of the values."""
+    encrypt_values(con, "touched_rows", rules.encrypted, vault, junk)
     found = []
     for place, given in rules.replaced.items():
         names = _texts(name for name, _ in given)
@@ -210,10 +226,16 @@ def _collect_replacements(
     con.execute(
         """
         create or replace temp table property_patches as
-        with by_place as (
-            select row_number, place, json_group_object(name, pseudonym)::varchar as members
+        with placed as (
+            select row_number, place, name, pseudonym as value
             from property_values
             join property_pseudonyms using (kind, space, value)
+            union all
+            select * from property_secrets
+        ),
+        by_place as (
+            select row_number, place, json_group_object(name, value)::varchar as members
+            from placed
             group by row_number, place
         )
         select
