@@ -21,8 +21,8 @@ from expectations.split import split_sql
 from expectations.suites import batch_suite, counts_suite, seals_suite
 
 __all__ = [
-    "ENCRYPTED_MARK",
     "CANDIDATE_COLUMNS",
+    "ENCRYPTED_MARK",
     "IDENTIFIER_KINDS",
     "LOG_COLUMNS",
     "MADE_BY_TREATMENT",

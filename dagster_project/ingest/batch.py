@@ -63,6 +63,10 @@ class StagedBatch:
         return sum(file.quarantined for file in self.files)
 
     @property
+    def withheld(self) -> int:
+        return sum(sum(file.withheld.values()) for file in self.files)
+
+    @property
     def quarantined_share(self) -> float:
         """Of the rows read, 0 to 1."""
         return self.quarantined / self.read if self.read else 0.0

@@ -184,42 +184,11 @@ def _collect_replacements(
 ) -> None:
     """Make `property_patches` (row_number, patch): what stands in the place of the values."""
     encrypt_values(con, "touched_rows", rules.encrypted, vault, junk)
-    found = []
-    for place, given in rules.replaced.items():
-        names = _texts(name for name, _ in given)
-        kinds = _texts(kind for _, kind in given)
-        paths = _texts(f"{place}.{name}" for name, _ in given)
-        found.append(
-            f"""
-            select
-                row_number,
-                source,
-                '{place}' as place,
-                unnest([{names}]) as name,
-                unnest([{kinds}]) as kind,
-                unnest(json_extract_string(properties, [{paths}])) as given,
-                unnest(json_type(properties, [{paths}])) as type
-            from touched_rows
-            where list_has_any(json_keys(properties, '{place}'), [{names}])
-            """
-        )
+    found = _identifiers_sql("touched_rows", rules.replaced)
     con.execute(
         f"""
         create or replace temp table property_values as
-        select
-            row_number,
-            place,
-            name,
-            kind,
-            case when kind = 'email' then lower(trim(given)) else trim(given) end as value,
-            case
-                when kind = 'email' then '{EMAIL_SPACE}'
-                when kind = 'user' then user_space
-                else device_space
-            end as space
-        from ({" union all ".join(found)})
-        join source_settings using (source)
-        where type in ({_texts(_SCALARS)}) and lower(trim(given)) not in ({_texts(["", *junk])})
+        select * from ({found}) where lower(value) not in ({_texts(["", *junk])})
         """
     )
     make_pseudonym_map(con, "property_pseudonyms", "property_values", vault)
@@ -252,6 +221,62 @@ def _collect_replacements(
         group by row_number
         """
     )
+
+
+def property_identifiers_sql(rows: str, registry: Registry) -> str:
+    """Write a query for the identifiers that stand in properties at the registry's places.
+
+    Args:
+        rows: a relation with row_number, source, event_name and properties (text of a JSON object
+            without a key twice); the table `source_settings` is there too.
+        registry: says which names hold what.
+
+    Returns:
+        A SELECT of row_number, place, name, kind, space, value; junk is not left out.
+    """
+    groups = [
+        _identifiers_sql(f"(from {rows} where {events})", rules.replaced)
+        for events, rules in _rules_by_events(registry)
+    ]
+    return " union all ".join(groups)
+
+
+def _identifiers_sql(rows: str, replaced: Mapping[str, list[tuple[str, str]]]) -> str:
+    found = []
+    for place, given in replaced.items():
+        names = _texts(name for name, _ in given)
+        kinds = _texts(kind for _, kind in given)
+        paths = _texts(f"{place}.{name}" for name, _ in given)
+        found.append(
+            f"""
+            select
+                row_number,
+                source,
+                '{place}' as place,
+                unnest([{names}]) as name,
+                unnest([{kinds}]) as kind,
+                unnest(json_extract_string(properties, [{paths}])) as given,
+                unnest(json_type(properties, [{paths}])) as type
+            from {rows}
+            where list_has_any(json_keys(properties, '{place}'), [{names}])
+            """
+        )
+    return f"""
+        select
+            row_number,
+            place,
+            name,
+            kind,
+            case
+                when kind = 'email' then '{EMAIL_SPACE}'
+                when kind = 'user' then user_space
+                else device_space
+            end as space,
+            case when kind = 'email' then lower(trim(given)) else trim(given) end as value
+        from ({" union all ".join(found)})
+        join source_settings using (source)
+        where type in ({_texts(_SCALARS)})
+    """
 
 
 def make_pseudonym_map(
