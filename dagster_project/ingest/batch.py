@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project.ingest import seals
-from dagster_project.ingest.durable import write_atomic_json
+from dagster_project.ingest.durable import make_folder, write_atomic_json
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
@@ -79,6 +79,8 @@ class StagedBatch:
 def write_report(paths: StatePaths, batch: StagedBatch) -> None:
     """Say beside the staged files what they are; from then on the batch waits."""
     content = {**asdict(batch), "day": batch.day.isoformat()}
+    # Where no row was kept, nothing has made the folder yet.
+    make_folder(paths.staging_day(batch.day))
     write_atomic_json(paths.staging_day(batch.day) / _REPORT, content)
 
 

@@ -11,7 +11,15 @@ from dagster_project.ingest.config import parse_settings
 from dagster_project.ingest.config_consent import ConsentSettings
 from dagster_project.ingest.consent import missing_consent_sql
 from dagster_project.ingest.errors import ConfigError
-from tests.landed_days import bytes_below, event, json_lines, land, load, sealed_files, state_with
+from tests.landed_days import (
+    bytes_below,
+    event,
+    json_lines,
+    land,
+    seal_unchecked,
+    sealed_files,
+    state_with,
+)
 
 SETTINGS = """\
 sources: {shop: {format: canonical, consent: {required: [analytics, profiling]}}}
@@ -76,7 +84,7 @@ def test_rows_without_consent_are_withheld_by_the_first_category_missing(tmp_pat
     ]
     land(paths, "shop/2026-01-01/a.jsonl", json_lines(rows) + b"{broken\n")
 
-    load(paths, "2026-01-01", now="2026-01-03T00:00:00")
+    seal_unchecked(paths, "2026-01-01", now="2026-01-03T00:00:00")
 
     file = sealed_files(paths)["shop/2026-01-01/a.jsonl"]
     assert (file.read, file.logged, file.quarantined) == (8, 2, 2)
@@ -88,7 +96,7 @@ def test_source_without_required_categories_withholds_nothing(tmp_path: Path) ->
     rows = [event(1, "2026-01-01T10:00:00Z", consent={"analytics": False})]
     land(paths, "shop/2026-01-01/a.jsonl", json_lines(rows))
 
-    load(paths, "2026-01-01", now="2026-01-03T00:00:00")
+    seal_unchecked(paths, "2026-01-01", now="2026-01-03T00:00:00")
 
     file = sealed_files(paths)["shop/2026-01-01/a.jsonl"]
     assert (file.logged, file.withheld) == (1, {})
@@ -99,7 +107,7 @@ def test_word_that_stands_in_for_missing_consent_is_taken(tmp_path: Path) -> Non
     paths = state_with(tmp_path / "home", settings)
     land(paths, "shop/2026-01-01/a.jsonl", json_lines([event(1, "2026-01-01T10:00:00Z")]))
 
-    load(paths, "2026-01-01", now="2026-01-03T00:00:00")
+    seal_unchecked(paths, "2026-01-01", now="2026-01-03T00:00:00")
 
     file = sealed_files(paths)["shop/2026-01-01/a.jsonl"]
     assert (file.logged, file.quarantined) == (1, 0)
