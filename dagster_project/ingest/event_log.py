@@ -28,7 +28,6 @@ from dagster_project.ingest.durable import (
 )
 from dagster_project.ingest.errors import FootfallError, LogIntegrityError
 from dagster_project.ingest.landing import LandedFile, scan_landing
-from dagster_project.ingest.quarantine import drop_expired
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from expectations.contract import Registry
@@ -116,8 +115,6 @@ def seal(
     )
     batch.discard(paths, staged.day)
     crash_point("seal: staging removed")
-    if closes:
-        drop_expired(paths, chain, now, settings.settings.quarantine_days)
     return manifest
 
 

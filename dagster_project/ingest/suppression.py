@@ -23,9 +23,7 @@ create table if not exists applied_erasures (request integer primary key);
 """
 
 
-def erase_identifiers(
-    vault: Vault, request: int, pseudonyms: Iterable[str], more: Iterable[bytes], at: datetime
-) -> int:
+def erase_identifiers(vault: Vault, request: int, pseudonyms: Iterable[str], at: datetime) -> int:
     """Take identifiers and their keys out of the vault and put them on the list, at once.
 
     Can be done again: what is gone already stays gone.
@@ -34,7 +32,6 @@ def erase_identifiers(
         vault: open; the caller holds the state's lock.
         request: the erasure's number; see `is_applied`.
         pseudonyms: what stands for the identifiers in the log.
-        more: hashes of identifiers to suppress that the vault need not know.
         at: the erasure, UTC; rows of events before it are withheld from now on.
 
     Returns:
@@ -59,7 +56,7 @@ def erase_identifiers(
             database.executemany(
                 "insert into suppressed values (?, ?) on conflict (identifier_hash) "
                 "do update set erased_us = max(erased_us, excluded.erased_us)",
-                [(one, _microseconds(at)) for one in {*gone, *more}],
+                [(one, _microseconds(at)) for one in gone],
             )
             database.execute("insert or ignore into applied_erasures values (?)", (request,))
     except sqlite3.Error as error:

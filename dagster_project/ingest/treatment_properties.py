@@ -28,6 +28,8 @@ from expectations.contract import (
 )
 
 EMAIL_SPACE: Final = "emails"
+# Kinds whose values mean one thing whatever the source; the others have the source's spaces.
+FIXED_SPACES: Final = {"email": EMAIL_SPACE, "crm": "crm"}
 PLACES: Final = frozenset({"$", "$.traits", "$.context.traits"})
 _SCALARS: Final = ("VARCHAR", "BIGINT", "UBIGINT", "DOUBLE")
 _IN_USE: Final = frozenset({"drop", "pseudonymise", "encrypt", "keep"})
@@ -261,6 +263,7 @@ def _identifiers_sql(rows: str, replaced: Mapping[str, list[tuple[str, str]]]) -
             where list_has_any(json_keys(properties, '{place}'), [{names}])
             """
         )
+    fixed = " ".join(f"when kind = '{kind}' then '{at}'" for kind, at in FIXED_SPACES.items())
     return f"""
         select
             row_number,
@@ -268,7 +271,7 @@ def _identifiers_sql(rows: str, replaced: Mapping[str, list[tuple[str, str]]]) -
             name,
             kind,
             case
-                when kind = 'email' then '{EMAIL_SPACE}'
+                {fixed}
                 when kind = 'user' then user_space
                 else device_space
             end as space,

@@ -26,7 +26,7 @@ KEY_FILE: Final = "installation.key"
 VAULT_FILE: Final = "vault.sqlite"
 KEY_BYTES: Final = 32
 PREFIXES: Final = {"user": "u_", "anonymous": "a_", "device": "d_", "email": "e_"}
-PSEUDONYM: Final = r"[uade]_[0-9a-f]{32}"
+PSEUDONYM: Final = r"[a-z]_[0-9a-f]{32}"
 """What a pseudonym looks like, as a regular expression."""
 
 _SEPARATOR: Final = "\x1f"

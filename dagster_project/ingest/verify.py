@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import seals
+from dagster_project.ingest import erasure_register, seals
 from dagster_project.ingest.durable import sha256_of
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.state import StatePaths
@@ -105,6 +105,7 @@ def audit(
         problems.append(f"{place}: no seal names it{_may_be_half_done(place, chain)}")
     if wanted is None:
         problems += _strange_manifests(paths)
+        problems += erasure_register.problems(paths)
         problems += _quarantine_problems(paths, chain)
     problems += [text for manifest in chain for text in seals.count_problems(manifest)]
     return Audit(pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA), tuple(problems), hashed)
@@ -282,10 +283,16 @@ def _strange_manifests(paths: StatePaths) -> list[str]:
 
 
 def _quarantine_problems(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:
-    """Quarantine is kept for a set time only, so what is gone is no problem; what differs is."""
+    """What is gone is no problem, since quarantine is kept for a set time only; what differs is.
+
+    Unless the erasure register says that a person's rows were taken out.
+    """
+    erasures = erasure_register.entries(paths)
     return [
         f"{one.path}: differs from what seal {manifest.sequence} holds"
         for manifest in chain
         for one in manifest.quarantine
-        if (paths.home / one.path).is_file() and sha256_of(paths.home / one.path) != one.sha256
+        if (paths.home / one.path).is_file()
+        and sha256_of(paths.home / one.path)
+        not in erasure_register.expected_hashes(erasures, one.path, one.sha256)
     ]

@@ -1,7 +1,7 @@
-"""Small Parquet tables that dbt reads beside the log: seals, settings and the event registry.
+"""Small Parquet tables that dbt reads beside the log: seals, settings, registry, erasures.
 
 Written anew before each run, whole, so that dbt needs no Python to know which parts are the log.
-Nothing about a person is in them.
+Nothing about a person is in them; of the erased, the pseudonyms that lead nowhere.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import seals
+from dagster_project.ingest import erasure_register, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import make_folder, write_atomic
 from dagster_project.state import StatePaths
@@ -48,6 +48,7 @@ def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> N
     for name, rows in _rows(settings, chain).items():
         _write(paths, name, pa.Table.from_pylist(rows, schema=_SCHEMAS[name]))
     _write(paths, "event_types", event_types_table(registry))
+    erasure_register.write_input(paths)
     empty = paths.warehouse_inputs / "empty_events.parquet"
     if not empty.exists():
         _write_empty_events(empty)

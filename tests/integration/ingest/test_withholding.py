@@ -43,7 +43,7 @@ def paths(tmp_path: Path) -> StatePaths:
             *vault.pseudonyms("email", "emails", ["jane@example.com"]).items(),
         ]
         hers = [pseudonym for value, pseudonym in given if "jane" in value]
-        assert suppression.erase_identifiers(vault, 1, hers, [], ERASED_AT) == 3
+        assert suppression.erase_identifiers(vault, 1, hers, ERASED_AT) == 3
     return state
 
 
@@ -163,13 +163,13 @@ def test_identifier_erased_twice_counts_from_the_last_time(paths: StatePaths) ->
     later = datetime(2026, 1, 6, tzinfo=UTC)
     with Vault.open(paths) as vault:
         again = list(vault.pseudonyms("user", "users", ["jane-4711"]).values())
-        suppression.erase_identifiers(vault, 2, again, [], later)
+        suppression.erase_identifiers(vault, 2, again, later)
         assert suppression.suppressed(vault, "user", "users", ["jane-4711", "joe-0815"]) == {
             "jane-4711": later
         }
         # An earlier request that is finished late does not bring the time back.
-        suppression.erase_identifiers(vault, 1, again, vault.hashes(
-            "user", "users", ["jane-4711"]).values(), ERASED_AT)  # fmt: skip
+        once_more = list(vault.pseudonyms("user", "users", ["jane-4711"]).values())
+        suppression.erase_identifiers(vault, 1, once_more, ERASED_AT)
         assert suppression.suppressed(vault, "user", "users", ["jane-4711"])["jane-4711"] == later
 
 
@@ -181,7 +181,7 @@ def test_key_and_pseudonym_of_the_erased_are_not_in_the_vaults_file(tmp_path: Pa
         key = vault.data_keys("user", "users", ["user-1234"])["user-1234"]
         file = paths.secrets / VAULT_FILE
         assert key in file.read_bytes()
-        suppression.erase_identifiers(vault, 1, [hers], [], ERASED_AT)
+        suppression.erase_identifiers(vault, 1, [hers], ERASED_AT)
         others = vault.keys_of_pseudonyms(given.values())
     content = file.read_bytes()
     assert key not in content
@@ -214,7 +214,7 @@ sources:
     paths = state_with(tmp_path / "home", settings)
     with Vault.open(paths) as vault:
         hers = list(vault.pseudonyms("user", "users", ["jane-4711"]).values())
-        suppression.erase_identifiers(vault, 1, hers, [], ERASED_AT)
+        suppression.erase_identifiers(vault, 1, hers, ERASED_AT)
     land(paths, "till/2026-01-05/a.csv", b"at,customer\n2026-01-05 10:00,jane-4711\n"
          b"2026-01-05 10:00,joe-0815\n2026-01-05 13:00,jane-4711\n")  # fmt: skip
 
