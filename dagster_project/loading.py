@@ -11,10 +11,10 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from dagster_project import erasure
 from dagster_project.arrival_statistics import compare_with_weeks_before
 from dagster_project.ingest import (
     batch,
-    erasure,
     event_log,
     retention,
     seals,

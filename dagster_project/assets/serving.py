@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import warehouse
+from dagster_project import erasure, warehouse
 from dagster_project.dbt_build import outboxes
 from dagster_project.resources import FootfallState
 from dagster_project.serving import publish
@@ -39,8 +39,9 @@ def published_marts_asset(
         context: dg.AssetExecutionContext, state: FootfallState
     ) -> dg.MaterializeResult[None]:
         with state.writing(context.run_id) as paths:
-            version = publish(paths)
+            version = publish(paths, keep=erasure.versions_to_keep(paths))
             warehouse.strike_off(paths, outboxes(manifest))
+            erasure.conclude(paths, state.clock())
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(version.tables.values()),

@@ -24,6 +24,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "load, check, seal, build, train and publish the days that have landed"),
     "accept": ("accept", "seal a batch that the checks refused"),
     "verify": ("verify", "check the whole log against its seals"),
+    "export-person": ("export_person", "give out all that is held of a person, as JSON"),
+    "erase-person": ("erase_person", "erase a person, now and from every later rebuild"),
     "query": ("query", "read the published tables with SQL"),
     "simulate": ("simulate", "write a shop's event files with known ground truth"),
     "doctor": ("doctor", "say what is wrong with the installation or the state"),

@@ -3,12 +3,13 @@
 import argparse
 import gc
 import warnings
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from dagster_project.cli.arrival_date import arrival_date
-from dagster_project.ingest.errors import UsageError
+from dagster_project.ingest.errors import LockHeldError, UsageError
 
 
 def register(subparsers: Any) -> None:
@@ -23,8 +24,9 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, home: Path) -> int:
     """Run; 0 when every check passed, 1 when one failed."""
     from dagster_project import warehouse
-    from dagster_project.ingest import event_log, seals
+    from dagster_project.ingest import erasure_register, event_log, retention, seals
     from dagster_project.ingest.config import load_settings
+    from dagster_project.ingest.lock import state_lock
     from dagster_project.state import StatePaths
 
     paths = StatePaths(home)
@@ -32,10 +34,16 @@ def run(args: argparse.Namespace, home: Path) -> int:
     now = datetime.now(UTC)
     sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
     open_days = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths, sealed)
+    if sealed and erasure_register.open_requests(erasure_register.load(paths)):
+        # An erasure that a kill left half way: any day's run finishes it.
+        open_days.append(sealed[-1][1])
     first = args.first or min(open_days, default=None)
     last = args.last or max(open_days, default=None)
     if first is None or last is None:
         print("nothing to do: every day that has landed is loaded and built")
+        # Whoever holds the lock enforces it in our place.
+        with suppress(LockHeldError), state_lock(paths, run="retention", wait_s=0, now=now):
+            retention.enforce(paths, now, settings)
         _print_kpis(paths)
         return 0
     if last > now.date():

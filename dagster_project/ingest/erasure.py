@@ -10,6 +10,7 @@ finished (`dagster_project.erasure`).
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from dagster_project.ingest import batch, erasure_files, erasure_register, suppression
 from dagster_project.ingest.config import Settings
@@ -80,7 +81,8 @@ def carry_out(
     left_open = {one.number for one in erasure_register.open_requests(entries)}
     done = []
     with Vault.open(paths) as vault:
-        finder = Finder(paths, settings, registry, vault)
+        on_the_list = partial(suppression.suppressed, vault)
+        finder = Finder(paths, settings, registry, vault, on_the_list)
         for one in requests:
             if one.number not in left_open and suppression.is_applied(vault, one.number):
                 continue

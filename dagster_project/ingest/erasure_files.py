@@ -37,7 +37,7 @@ from dagster_project.ingest.mapping import create_candidates, load_candidates, m
 from dagster_project.ingest.readers_lines import RAW_SCHEMA
 from dagster_project.ingest.staging_amounts import bundles
 from dagster_project.ingest.vault import Vault
-from dagster_project.ingest.withholding import find_erased
+from dagster_project.ingest.withholding import LookUp, find_rows_of
 from dagster_project.state import StatePaths
 from expectations.contract import Registry
 
@@ -56,12 +56,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Finder:
-    """What finding takes: where the state is, how it is read, and who is erased."""
+    """What finding takes: where the state is, how it is read, and whose rows are meant."""
 
     paths: StatePaths
     settings: Settings
     registry: Registry
     vault: Vault
+    look_up: LookUp
 
 
 @dataclass(frozen=True)
@@ -186,13 +187,13 @@ def _erased(
         **{name: SourceSettings(format="canonical") for name in also or ()},
         **finder.settings.sources,
     }
-    find_erased(
+    find_rows_of(
         con,
         _ROWS,
         sources=sources,
         registry=finder.registry,
-        vault=finder.vault,
         junk=finder.settings.settings.junk_identifiers,
+        look_up=finder.look_up,
     )
     return con.execute(
         f"select source_file, source_line from {_ROWS} as given "

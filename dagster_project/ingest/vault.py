@@ -202,6 +202,12 @@ class Vault:
         found = self._database.execute("select pseudonym, data_key from identifiers")
         return {wanted[pseudonym]: key for pseudonym, key in found if pseudonym in wanted}
 
+    def hashes_of_pseudonyms(self, pseudonyms: Iterable[str]) -> frozenset[bytes]:
+        """The stored hashes behind pseudonyms; reads the whole vault as well."""
+        wanted = {bytes.fromhex(one[len(_PREFIX) :]) for one in pseudonyms}
+        found = self._database.execute("select identifier_hash, pseudonym from identifiers")
+        return frozenset(hashed for hashed, pseudonym in found if pseudonym in wanted)
+
     def hashes(self, kind: str, space: str, values: Iterable[str]) -> dict[str, bytes]:
         """The keyed hashes by which identifiers are stored, by value.
 

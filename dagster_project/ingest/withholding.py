@@ -6,8 +6,9 @@ included. They are counted by reason in the manifest. Not here: the list of the 
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Final
 
 import duckdb
@@ -20,6 +21,9 @@ from dagster_project.ingest.treatment import register_sources
 from dagster_project.ingest.treatment_properties import EMAIL_SPACE, property_identifiers_sql
 from dagster_project.ingest.vault import Vault
 from expectations.contract import Registry
+
+LookUp = Callable[[str, str, Sequence[str]], dict[str, datetime]]
+"""(kind, id space, identifiers) -> before when the rows of those count that are meant, UTC."""
 
 ERASED: Final = "erased"
 # In a line that cannot be read nobody knows what is an identifier: a word that is short is none.
@@ -98,14 +102,43 @@ def find_erased(
         sources, registry, vault, junk: as for `withhold`.
     """
     con.execute("create or replace temp table erased_rows (row_number bigint)")
-    if not suppression.is_in_use(vault):
-        return
+    if suppression.is_in_use(vault):
+        _find(con, rows, sources, registry, junk, partial(suppression.suppressed, vault))
+
+
+def find_rows_of(
+    con: duckdb.DuckDBPyConnection,
+    rows: str,
+    *,
+    sources: Mapping[str, SourceSettings],
+    registry: Registry,
+    junk: Iterable[str],
+    look_up: LookUp,
+) -> None:
+    """Make the table `erased_rows` of whom `look_up` knows, instead of those on the list.
+
+    Args:
+        con, rows, sources, registry, junk: as for `find_erased`.
+        look_up: says of which identifiers rows count, and before when.
+    """
+    con.execute("create or replace temp table erased_rows (row_number bigint)")
+    _find(con, rows, sources, registry, junk, look_up)
+
+
+def _find(
+    con: duckdb.DuckDBPyConnection,
+    rows: str,
+    sources: Mapping[str, SourceSettings],
+    registry: Registry,
+    junk: Iterable[str],
+    look_up: LookUp,
+) -> None:
     register_sources(con, sources)
     no_identifiers = sorted({"", *(value.strip().lower() for value in junk)})
     con.execute("set variable junk = ?", [no_identifiers])
     con.execute(f"create or replace temp table borne as {_borne_sql(rows, registry)}")
     _add_words_of_unreadable(con, rows)
-    _look_up(con, vault)
+    _look_up(con, look_up)
     con.execute(
         f"""
         insert into erased_rows
@@ -176,8 +209,8 @@ def _add_words_of_unreadable(con: duckdb.DuckDBPyConnection, rows: str) -> None:
         con.unregister("_words")
 
 
-def _look_up(con: duckdb.DuckDBPyConnection, vault: Vault) -> None:
-    """Make `suppressed_values` (kind, space, value, erased_at) of what is borne and suppressed."""
+def _look_up(con: duckdb.DuckDBPyConnection, look_up: LookUp) -> None:
+    """Make `suppressed_values` (kind, space, value, erased_at) of what is borne and known."""
     con.execute(
         "create or replace temp table suppressed_values "
         "(kind varchar, space varchar, value varchar, erased_at timestamp)"
@@ -187,7 +220,7 @@ def _look_up(con: duckdb.DuckDBPyConnection, vault: Vault) -> None:
         values = con.execute(
             "select distinct value from borne where kind = ? and space = ?", [kind, space]
         ).fetchall()
-        found = suppression.suppressed(vault, kind, space, [value for (value,) in values])
+        found = look_up(kind, space, [value for (value,) in values])
         for value, at in found.items():
             con.execute(
                 "insert into suppressed_values values (?, ?, ?, ?)",
