@@ -5,6 +5,7 @@ are not trained again: who is erased was in the data that the model of the day h
 """
 
 from collections.abc import Collection
+from functools import reduce
 
 import duckdb
 import pyarrow as pa
@@ -36,10 +37,9 @@ def take_out_of_files(paths: StatePaths, ids: Collection[str]) -> int:
         if not names:
             continue
         narrow = pq.ParquetFile(file).read(columns=names)
-        named = pa.nulls(0)
-        for name in names:
-            hits = pc.fill_null(pc.is_in(narrow[name].cast(pa.string()), wanted), False)
-            named = hits if len(named) == 0 else pc.or_(named, hits)
+        # A null is in no list.
+        hits = [pc.is_in(narrow[name].cast(pa.string()), value_set=wanted) for name in names]
+        named = reduce(pc.or_, hits)
         if not pc.any(named).as_py():
             continue
         table = pq.ParquetFile(file).read()

@@ -275,7 +275,8 @@ def _prepare_quarantine(paths: StatePaths, place: Place) -> Rewrite:
     before = sha256_of(file)
     table = pq.ParquetFile(file).read()
     kept = [number for number in range(table.num_rows) if number not in place.rows]
-    pq.write_table(table.take(kept), beside, compression="zstd")
+    # Typed: of nothing at all, Arrow could not tell what the numbers are.
+    pq.write_table(table.take(pa.array(kept, pa.int64())), beside, compression="zstd")
     return _rewrite(paths, file, beside, before, len(place.rows))
 
 

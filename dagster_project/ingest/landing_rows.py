@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
@@ -112,7 +113,9 @@ def _copy_parquet(file: Path, out: IO[bytes], rows: frozenset[int], limits: Read
             for batch in table.iter_batches(batch_size=_PARQUET_ROWS, use_threads=False):
                 kept = [i for i in range(batch.num_rows) if number + i not in rows]
                 number += batch.num_rows
-                writer.write_batch(batch.take(kept) if len(kept) < batch.num_rows else batch)
+                if len(kept) < batch.num_rows:
+                    batch = batch.take(pa.array(kept, pa.int64()))
+                writer.write_batch(batch)
         plain.seek(0)
         _copy_all(plain, out)
 
