@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from dagster_project import dbt_build, warehouse
-from dagster_project.erasure_models import take_out_of_files, take_out_of_warehouse
+from dagster_project.erasure_models import ids_of, take_out_of_files, take_out_of_warehouse
 from dagster_project.erasure_records import take_out_of_records
 from dagster_project.identifiers import Identifier
 from dagster_project.ingest import erasure, erasure_register, seals
@@ -113,7 +113,7 @@ def carry_out(
     done = []
     for one in erasure.carry_out(paths, settings, registry, now):
         request = one.request
-        ids = {*request.person_ids, *request.visitor_ids, *request.user_ids}
+        ids = ids_of(request)
         rows = take_out_of_files(paths, ids)
         take_out_of_warehouse(paths, ids)
         crash_point("erasure: models")

@@ -269,5 +269,11 @@ def test_delivery_repeated_is_withheld_and_a_rebuild_does_not_bring_her_back(
         assert vault.lookup("user", "users", USER) is None
         assert vault.lookup("anonymous", "shop", COOKIE) is None
     assert query(paths, KPIS)[: len(loaded.kpis)] == loaded.kpis
+    # The days were trained again, and a new one was: her past is in the data, she is not in them.
+    hers = set(loaded.export["identifiers"]["person_ids"])
+    served = {one for (one,) in query(paths, "select distinct person_id from ml.recommendations")}
+    scored = {one for (one,) in query(paths, "select distinct entity_id from ml.anomaly_scores")}
+    assert served - hers == served != set()
+    assert not scored & hers
     (paths.landing / again).unlink()
     assert places_with(paths.home, NEEDLES) == set()
