@@ -16,7 +16,12 @@ from typing import Any
 import duckdb
 
 from dagster_project import dbt_build, warehouse
-from dagster_project.erasure_models import ids_of, take_out_of_files, take_out_of_warehouse
+from dagster_project.erasure_models import (
+    erased_ids,
+    ids_of,
+    take_out_of_files,
+    take_out_of_warehouse,
+)
 from dagster_project.erasure_records import take_out_of_records
 from dagster_project.identifiers import Identifier
 from dagster_project.ingest import erasure, erasure_register, seals
@@ -62,7 +67,7 @@ def ask_for(
     if paths.warehouse_db.exists():
         check_warehouse_is_level(paths)
         with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
-            person = find_person(con, identifier.pseudonym)
+            person = find_person(con, identifier.pseudonym, erased_ids(paths))
     elif seals.load_chain(paths):
         raise _behind(paths, "nothing is built")
     users = set(person.user_ids)

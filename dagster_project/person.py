@@ -4,12 +4,12 @@ Here: reading it from the published names of `core` (`fct_events`, `map_visitor_
 Not here: clear identifiers (the vault has those), and what is done to the person (`erasure`,
 `person_export`).
 
-An identifier is the person's alone where no event of anybody else bears it. A visitor whose time
-without a log-in is nobody's, and that only this person logged in on, is the person's with that
-time: who else would it be.
+An identifier is the person's alone where no event of anybody else bears it; who was erased is
+nobody any more. A visitor whose time without a log-in is nobody's, and that only this person logged
+in on, is the person's with that time: who else would it be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,7 +50,9 @@ class Person:
     shared: tuple[str, ...]
 
 
-def find_person(con: duckdb.DuckDBPyConnection, pseudonym: str) -> Person:
+def find_person(
+    con: duckdb.DuckDBPyConnection, pseudonym: str, gone: Collection[str] = ()
+) -> Person:
     """Find the person behind an identifier.
 
     Makes temporary tables on the connection, which `person_export` goes on from: `events_of_person`
@@ -59,6 +61,7 @@ def find_person(con: duckdb.DuckDBPyConnection, pseudonym: str) -> Person:
     Args:
         con: the warehouse, open.
         pseudonym: of the identifier.
+        gone: ids of persons who were erased: they are nobody, with whom nothing is shared.
 
     Returns:
         The person; with `pseudonym` alone where no event bears it.
@@ -66,6 +69,8 @@ def find_person(con: duckdb.DuckDBPyConnection, pseudonym: str) -> Person:
     Raises:
         SeveralPersonsError: it is tied to more than one known person.
     """
+    con.execute("create or replace temp table gone as select unnest(?::varchar[]) as person_id",
+                [sorted(gone)])  # fmt: skip
     _number_persons(con)
     known, own = _persons_of(con, pseudonym)
     if len(known) > 1:
@@ -93,7 +98,8 @@ def find_person(con: duckdb.DuckDBPyConnection, pseudonym: str) -> Person:
     )
     con.execute(
         "insert into persons select distinct person_id from bearing "
-        "where visitor_id in (from visitors) and person_id not in (from persons)"
+        "where visitor_id in (from visitors) and person_id not in (from persons) "
+        "and person_id not in (from gone)"
     )
     con.execute(
         "create or replace temp table events_of_person as select distinct event_key "
@@ -117,22 +123,28 @@ def _number_persons(con: duckdb.DuckDBPyConnection) -> None:
             select {_COLUMNS} from core.fct_events
             union all
             select {_COLUMNS} from core.fct_event_duplicates
+        ),
+        labelled as (
+            select
+                copies.*,
+                case
+                    when copies.user_id is not null
+                        then coalesce(tied.person_id, md5('user' || chr(31) || copies.user_id))
+                    else map.person_id
+                end as person_id,
+                copies.user_id is not null
+                or map.person_id <> md5('visitor' || chr(31) || copies.visitor_id) as is_tied
+            from copies
+            left join {tied} as tied on copies.user_id = tied.user_id
+            left join core.map_visitor_person as map
+                on copies.visitor_id = map.visitor_id
+                and copies.event_ts >= map.valid_from
+                and copies.event_ts < map.valid_to
         )
         select
-            copies.*,
-            case
-                when copies.user_id is not null
-                    then coalesce(tied.person_id, md5('user' || chr(31) || copies.user_id))
-                else map.person_id
-            end as person_id,
-            copies.user_id is not null
-            or map.person_id <> md5('visitor' || chr(31) || copies.visitor_id) as is_known
-        from copies
-        left join {tied} as tied on copies.user_id = tied.user_id
-        left join core.map_visitor_person as map
-            on copies.visitor_id = map.visitor_id
-            and copies.event_ts >= map.valid_from
-            and copies.event_ts < map.valid_to
+            * exclude (is_tied),
+            coalesce(is_tied and person_id not in (from gone), false) as is_known
+        from labelled
         """
     )
 
@@ -194,7 +206,8 @@ def _borne_elsewhere(con: duckdb.DuckDBPyConnection, of: Iterable[str]) -> set[s
     """Those of some pseudonyms that events of others bear."""
     con.execute("create or replace temp table candidates as select unnest(?::varchar[]) as one",
                 [sorted(of)])  # fmt: skip
-    others = "coalesce(person_id not in (from persons), true)"
+    # An event of nobody (a mailing that knows the address alone) is not somebody else's.
+    others = "person_id not in (from persons) and person_id not in (from gone)"
     rows = con.execute(
         f"""
         select one from candidates

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import duckdb
 
+from dagster_project.erasure_models import erased_ids
 from dagster_project.identifiers import Identifier
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.encryption import decrypt_text, is_encrypted
@@ -69,7 +70,7 @@ def export_person(
     sections: dict[str, Any] = {name: [] for name in _SECTIONS.values()}
     other: dict[str, Any] = {}
     if con is not None:
-        person = find_person(con, identifier.pseudonym)
+        person = find_person(con, identifier.pseudonym, erased_ids(paths))
         _make_lists(con)
         for table, rows in _rows_by_table(con, person):
             if table in _SECTIONS:

@@ -71,8 +71,8 @@ class Warehouse:
             [visitor(first), start, end, person],
         )
 
-    def find(self, name: str) -> Person:
-        return find_person(self.con, pseudonym(name))
+    def find(self, name: str, *gone: str) -> Person:
+        return find_person(self.con, pseudonym(name), gone)
 
 
 @pytest.fixture
@@ -149,6 +149,19 @@ def test_shared_device_stays() -> None:
 def test_shared_device_alone_names_nobody() -> None:
     with pytest.raises(SeveralPersonsError, match=r"tied to 2 persons.*name the person by a user"):
         family_tablet().find("a_tablet")
+
+
+def test_last_of_a_shared_devices_persons_takes_it_along() -> None:
+    joe = family_tablet().find("u_joe", person_of_user("u_jane"))
+    assert joe.pseudonyms == names("u_joe", "a_tablet", "d_tablet")
+    assert joe.shared == ()
+    tablet = family_tablet().find("a_tablet", person_of_user("u_jane"))
+    assert tablet.user_ids == names("u_joe")
+
+
+def test_address_that_a_mailing_alone_bears_is_the_persons_still(core: Warehouse) -> None:
+    core.event(8, inside="e_jane")
+    assert core.find("u_jane").pseudonyms == names(*HERS)
 
 
 def test_time_after_the_log_out_on_ones_own_device_comes_along() -> None:
