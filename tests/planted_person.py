@@ -92,8 +92,15 @@ def broken_lines(day: str) -> bytes:
 
 
 def rows_of_joe(day: str, views: int = 20) -> list[dict[str, Any]]:
-    """Somebody beside her, on his own device, who buys now and then."""
-    return [
+    """Somebody beside her, on his own device, who buys now and then; and a passer-by, Jim."""
+    jim = {
+        "event_id": f"jim-{day}",
+        "event_name": "product_viewed",
+        "event_ts": f"{day}T13:00:00Z",
+        "anonymous_id": "cookie-of-jim",
+        "product_id": "p0",
+    }
+    return [jim] + [
         {
             "event_id": f"joe-{day}-{n}",
             "event_name": "order_completed" if n == 7 else "product_viewed",

@@ -224,7 +224,7 @@ def test_models_and_older_versions_lose_her(loaded: Loaded, erased: Said) -> Non
     hers = set(loaded.export["identifiers"]["person_ids"])
     assert hers & loaded.recommended
     left = query(loaded.paths, "select distinct person_id from ml.recommendations")
-    assert {one for (one,) in left} == loaded.recommended - hers
+    assert {one for (one,) in left} == loaded.recommended - hers != set()
     files = str(loaded.paths.ml / "recommendations" / "*" / "*.parquet")
     rows = duckdb.execute("select distinct person_id from read_parquet(?)", [files]).fetchall()
     assert not hers & {one for (one,) in rows}
@@ -264,7 +264,8 @@ def test_delivery_repeated_is_withheld_and_a_rebuild_does_not_bring_her_back(
 
     assert said.code == 0, said.err
     file = sealed_files(paths)[again]
-    assert (file.logged, file.withheld) == (3, {"erased": len(rows_of_every_type(DAYS[0]))})
+    # Three rows of Joe and one of the passer-by.
+    assert (file.logged, file.withheld) == (4, {"erased": len(rows_of_every_type(DAYS[0]))})
     with Vault.open(paths) as vault:
         assert vault.lookup("user", "users", USER) is None
         assert vault.lookup("anonymous", "shop", COOKIE) is None
