@@ -11,8 +11,16 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from dagster_project import erasure
 from dagster_project.arrival_statistics import compare_with_weeks_before
-from dagster_project.ingest import batch, event_log, seals, verify, warehouse_inputs
+from dagster_project.ingest import (
+    batch,
+    event_log,
+    retention,
+    seals,
+    verify,
+    warehouse_inputs,
+)
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.ingest.landing import scan_landing
@@ -128,7 +136,10 @@ def load_days(
     except LogIntegrityError as error:
         _refuse_all(paths, days, now, str(error), report)
         return report
+    # Before anything of a person is read again: what a kill has left open of an erasure.
+    erasure.carry_out(paths, settings, registry_of(settings), now)
     _seal_days(paths, settings, days, now, report)
+    retention.enforce(paths, now, settings)
     loaded = [one.day for one in report.days]
     _verify(paths, loaded, now, report)
     _compare(paths, loaded, report)

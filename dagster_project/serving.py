@@ -144,7 +144,7 @@ def publish(
     crash_point("serving: linked")
     _link(paths.serving / CURRENT, Path("versions") / str(number))
     crash_point("serving: swapped")
-    _remove_old(paths, number, keep, before)
+    remove_old_versions(paths, number, keep, before)
     return PublishedVersion(number, target, tables, size)
 
 
@@ -246,7 +246,13 @@ def _remove_unfinished(paths: StatePaths) -> None:
                 path.unlink()
 
 
-def _remove_old(paths: StatePaths, current: int, keep: int, before: int | None) -> None:
+def remove_old_versions(
+    paths: StatePaths, current: int, keep: int, before: int | None = None
+) -> None:
+    """Remove all but the last versions, `keep` of them with the current one.
+
+    `before`, the version that was served until now, counts among them unless `keep` is 1.
+    """
     older = [number for number in version_numbers(paths) if number < current]
     if keep > 1 and before in older:
         # The records compare with it; versions that a kill kept from being served do not count.

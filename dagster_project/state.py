@@ -80,6 +80,11 @@ class StatePaths:
         return self.home / "records"
 
     @property
+    def erasures(self) -> Path:
+        """The erasure register."""
+        return self.records / "erasures"
+
+    @property
     def serving(self) -> Path:
         return self.home / "serving"
 

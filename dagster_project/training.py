@@ -16,6 +16,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from dagster_project import model_inputs, stale_models
+from dagster_project.erasure_models import erased_ids, without
 from dagster_project.ingest import seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import write_atomic
@@ -146,6 +147,7 @@ def _train(
 ) -> dict[date, TrainedPartition]:
     """Make partitions, which know nothing of each other, with the warehouse opened once."""
     trained: dict[date, TrainedPartition] = {}
+    erased = erased_ids(paths)
     with model_inputs.opened(paths) as inputs, PartitionFiles() as files:
         chain = [one for one in seals.load_chain(paths) if one.sequence <= inputs.sequence]
         seen = stale_models.log_up_to(chain, days)
@@ -153,14 +155,16 @@ def _train(
         read_inputs = (read(inputs, day) for day in ordered)
         made_in_order = map_in_order(make, read_inputs, len(ordered), _prepare_worker)
         for day, made in zip(ordered, made_in_order, strict=True):
-            for output, table in made.tables.items():
+            # The past of the erased is in the data, under pseudonyms; nothing is said about them.
+            tables = {output: without(table, erased) for output, table in made.tables.items()}
+            for output, table in tables.items():
                 _add_output(files, output_folder(paths, output, day), day, table)
             _add_metrics(paths, files, family, day, made.metrics)
             card = paths.models / family / day.isoformat() / "card.json"
             files.add(card, made.card)
             files.add(card.with_name(stale_models.FILE), seen[day].content(day))
             trained[day] = TrainedPartition(
-                rows={output: table.num_rows for output, table in made.tables.items()},
+                rows={output: table.num_rows for output, table in tables.items()},
                 served=made.gate.served,
                 reason=made.gate.reason,
                 metrics=made.metrics,

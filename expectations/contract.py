@@ -8,6 +8,7 @@ import pyarrow as pa
 from expectations.columns import CANDIDATE_COLUMNS, LOG_COLUMNS, MADE_BY_TREATMENT, SPLIT_COLUMNS
 from expectations.documentation import documentation
 from expectations.personal import (
+    ENCRYPTED_MARK,
     blank_emails_sql,
     blanked_columns,
     contains_email_sql,
@@ -21,6 +22,7 @@ from expectations.suites import batch_suite, counts_suite, seals_suite
 
 __all__ = [
     "CANDIDATE_COLUMNS",
+    "ENCRYPTED_MARK",
     "IDENTIFIER_KINDS",
     "LOG_COLUMNS",
     "MADE_BY_TREATMENT",

@@ -27,6 +27,8 @@ EMAIL_PATTERN = (
 # In JSON text, `\na@b.com` is a line break and an address: a run of escapes before it is kept.
 _WITH_ESCAPES_BEFORE = r"((?:\\[^u])*)" + EMAIL_PATTERN
 BLANKED_EMAIL = "[email]"
+# What an encrypted value begins with.
+ENCRYPTED_MARK = "enc1."
 
 
 def contains_email_sql(expr: str) -> str:
@@ -132,7 +134,9 @@ def may_hold_personal_data_sql(
 
 
 def personal_key_left_sql(registry: Registry, expr: str, *, event_name: str = "event_name") -> str:
-    """Write a DuckDB expression: the path of a key in `expr` that should be dropped, else null.
+    """Write a DuckDB expression: the path of a key in `expr` that is left in clear, else null.
+
+    That is a key to drop, or one to encrypt whose value is not encrypted.
 
     `expr` must be the text of a JSON object.
     """
@@ -146,16 +150,24 @@ def personal_key_left_sql(registry: Registry, expr: str, *, event_name: str = "e
 def _left_tests(
     expr: str, entries: list[tuple[str, str, str | None]], condition: str | None
 ) -> list[str]:
-    by_place: dict[str, list[str]] = {}
+    dropped: dict[str, list[str]] = {}
+    encrypted: dict[str, list[str]] = {}
     for path, treatment, _ in entries:
-        if treatment == "drop":
+        by_place = {"drop": dropped, "encrypt": encrypted}.get(treatment)
+        if by_place is not None:
             by_place.setdefault(_place(path), []).append(_key(path))
+    when = f"{condition} and " if condition else ""
     tests = []
-    for place, keys in by_place.items():
+    for place, keys in dropped.items():
         listed = ", ".join(_text(key) for key in keys)
         found = f"list_intersect(json_keys({expr}, '{place}'), [{listed}])"
-        when = f"{condition} and " if condition else ""
         tests.append(f"when {when}len({found}) > 0 then '{place}.' || {found}[1]")
+    for place, keys in encrypted.items():
+        for key in keys:
+            value = f"json_extract_string({expr}, '{place}.{key}')"
+            tests.append(
+                f"when {when}not starts_with({value}, '{ENCRYPTED_MARK}') then '{place}.{key}'"
+            )
     return tests
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from dagster_project.ingest import seals
 from dagster_project.ingest.config import load_settings
+from dagster_project.ingest.event_log import seal, stage_days
 from dagster_project.ingest.vault import Vault
-from dagster_project.loading import LoadReport, load_days
+from dagster_project.loading import LoadReport, load_days, registry_of
 from dagster_project.state import StatePaths
 
 SETTINGS = "sources: {shop: {format: canonical}}\n"
@@ -63,6 +64,16 @@ def load(paths: StatePaths, *days: str, now: str) -> LoadReport:
     settings = load_settings(paths.settings_file)
     wanted = [date.fromisoformat(day) for day in days]
     return load_days(paths, settings, wanted, datetime.fromisoformat(now).replace(tzinfo=UTC))
+
+
+def seal_unchecked(paths: StatePaths, *days: str, now: str) -> None:
+    """Stage and seal arrival dates without the suites, which cost seconds a time."""
+    settings = load_settings(paths.settings_file)
+    wanted = [date.fromisoformat(day) for day in days]
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    with Vault.open(paths) as vault:
+        for staged in stage_days(paths, settings, registry_of(settings), vault, wanted):
+            seal(paths, settings, vault, staged, at)
 
 
 def sealed_files(paths: StatePaths) -> dict[str, seals.SealedFile]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import warehouse
+from dagster_project import erasure, warehouse
 from dagster_project.assets.records import record_materializations
 from dagster_project.dbt_build import outboxes
 from dagster_project.records.publications import publish_and_record
@@ -40,8 +40,10 @@ def published_marts_asset(
         context: dg.AssetExecutionContext, state: FootfallState
     ) -> dg.MaterializeResult[None]:
         with state.writing(context.run_id) as paths:
-            version, recorded = publish_and_record(paths, state.clock())
+            keep = erasure.versions_to_keep(paths)
+            version, recorded = publish_and_record(paths, state.clock(), keep=keep)
             warehouse.strike_off(paths, outboxes(manifest))
+            erasure.conclude(paths, state.clock())
         for materialization in record_materializations(recorded):
             context.log_event(materialization)
         return dg.MaterializeResult(

@@ -27,6 +27,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rebuild": ("rebuild", "build the warehouse anew beside the present one, and compare"),
     "replay": ("replay", "try quarantined rows again under today's contract"),
     "verify": ("verify", "check the whole log and the records against their seals"),
+    "export-person": ("export_person", "give out all that is held of a person, as JSON"),
+    "erase-person": ("erase_person", "erase a person, now and from every later rebuild"),
     "query": ("query", "read the published tables with SQL"),
     "simulate": ("simulate", "write a shop's event files with known ground truth"),
     "doctor": ("doctor", "say what is wrong with the installation or the state"),

@@ -5,24 +5,14 @@ that way, so everything that may be a value is blanked; the stack is kept whole.
 """
 
 import os
-import re
 import tempfile
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-_VALUES: Final = re.compile(
-    r"""
-    '[^'\n]*' | "[^"\n]*" | `[^`\n]*`          # quoted
-    | [^\s@]+@[^\s@]+                           # an e-mail address
-    | \b\d{1,3}(?:\.\d{1,3}){3}\b               # an IPv4 address
-    | \b[0-9a-fA-F]*:[0-9a-fA-F:]{3,}           # an IPv6 address, a MAC
-    | \b[0-9a-fA-F-]{12,}\b | \+?\d[\d\s.-]{5,} # ids, telephone numbers, long numbers
-    """,
-    re.VERBOSE,
-)
-_MOST: Final = 200
+from dagster_project.safe_errors import safe_message
+
+__all__ = ["report_crash", "safe_message"]
 
 
 def report_crash(error: BaseException, home: Path | None) -> str:
@@ -38,16 +28,6 @@ def report_crash(error: BaseException, home: Path | None) -> str:
     except OSError as failed:
         return f"{said} (no log could be written: {failed.strerror})"
     return f"{said} (details: {file})"
-
-
-def safe_message(error: BaseException) -> str:
-    """The first line of an error's message without anything that may be a value from the data."""
-    if isinstance(error, OSError):
-        # Of the operating system: a reason and a path, nothing from a row.
-        return str(error).splitlines()[0] if str(error) else "no message"
-    lines = str(error).strip().splitlines()
-    first = _VALUES.sub("…", lines[0]) if lines else "no message"
-    return first if len(first) <= _MOST else first[: _MOST - 1] + "…"
 
 
 def _stack(error: BaseException) -> str:

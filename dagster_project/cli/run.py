@@ -4,12 +4,13 @@ import argparse
 import gc
 import sys
 import warnings
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from dagster_project.cli.arrival_date import arrival_date
-from dagster_project.ingest.errors import FootfallError, UsageError
+from dagster_project.ingest.errors import FootfallError, LockHeldError, UsageError
 from dagster_project.state import StatePaths
 
 
@@ -34,6 +35,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
     if days is None:
         print("nothing to do: every day that has landed is loaded and built")
         _warn_of_files(paths)
+        _enforce_retention(paths, now)
         _print_kpis(paths)
         return 0
     first, last = days
@@ -59,12 +61,15 @@ def days_to_run(
         FootfallError: a day is owed that has not come, by this clock.
     """
     from dagster_project import warehouse
-    from dagster_project.ingest import event_log, seals
+    from dagster_project.ingest import erasure_register, event_log, seals
     from dagster_project.ingest.config import load_settings
 
     settings = load_settings(paths.settings_file)
     sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
     owed = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths, sealed)
+    if sealed and erasure_register.open_requests(erasure_register.load(paths)):
+        # An erasure that a kill left half way: any day's run finishes it.
+        owed.append(sealed[-1][1])
     wanted = (first or min(owed, default=None), last or max(owed, default=None))
     if wanted[0] is None or wanted[1] is None:
         return None
@@ -89,6 +94,16 @@ def _warn_of_files(paths: StatePaths) -> None:
     for find in (pending.changed_files, pending.refused_files):
         for line in find(paths, landed, chain):
             print(f"warning: {line}", file=sys.stderr)
+
+
+def _enforce_retention(paths: StatePaths, now: datetime) -> None:
+    from dagster_project.ingest import retention
+    from dagster_project.ingest.config import load_settings
+    from dagster_project.ingest.lock import state_lock
+
+    # Whoever holds the lock enforces it in our place.
+    with suppress(LockHeldError), state_lock(paths, run="retention", wait_s=0, now=now):
+        retention.enforce(paths, now, load_settings(paths.settings_file))
 
 
 def _materialise(home: Path, first: date, last: date) -> bool:

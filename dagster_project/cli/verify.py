@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dagster_project.ingest import anchor, seals, verify
+from dagster_project.ingest import anchor, erasure_register, seals, verify
 from dagster_project.ingest.errors import UsageError
 from dagster_project.records.audit import record_problems
 from dagster_project.records.entries import load_entries
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
     problems = [
         *found.problems,
         *anchor.differences(paths, kept),
-        *record_problems(paths, known_requests=()),
+        *record_problems(paths, known_requests=erasure_register.known_numbers(paths)),
     ]
     if problems:
         for line in problems:

@@ -63,6 +63,10 @@ class StagedBatch:
         return sum(file.quarantined for file in self.files)
 
     @property
+    def withheld(self) -> int:
+        return sum(sum(file.withheld.values()) for file in self.files)
+
+    @property
     def quarantined_share(self) -> float:
         """Of the rows read, 0 to 1."""
         return self.quarantined / self.read if self.read else 0.0
@@ -75,7 +79,7 @@ class StagedBatch:
 def write_report(paths: StatePaths, batch: StagedBatch) -> None:
     """Say beside the staged files what they are; from then on the batch waits."""
     content = {**asdict(batch), "day": batch.day.isoformat()}
-    # Files without a row have left nothing there so far.
+    # Where no row was kept, nothing has made the folder yet.
     make_folder(paths.staging_day(batch.day))
     write_atomic_json(paths.staging_day(batch.day) / _REPORT, content)
 

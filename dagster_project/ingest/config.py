@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
 from dagster_project.ingest.mapping_sql import check_expression
@@ -115,6 +116,7 @@ class GeneralSettings(ReadLimits):
     schedule_hour: int = Field(default=3, ge=0, le=23)
     lock_wait_s: int = Field(default=600, ge=0, le=86_400)
     quarantine_days: int = Field(default=90, ge=1, le=3650)
+    landing_days: int | None = Field(default=None, ge=1, le=3650)
     max_future_hours: int = Field(default=24, ge=0, le=8760)
     earliest_event_date: date = date(2000, 1, 1)
     junk_identifiers: list[str] = Field(default=list(JUNK_IDENTIFIERS))
@@ -190,7 +192,7 @@ class SourceSettings(_Strict):
     Attributes:
         id_space: the space of anonymous and device ids; the source's name unless set.
         user_id_space: the space of user ids; `users` unless set.
-        consent: the consent of a row that states none. currency: the same for currency.
+        currency: of a row that states none. consent: see `config_consent`.
         timezone: of naive times, unless the mapping of the field names one.
     """
 
@@ -205,7 +207,7 @@ class SourceSettings(_Strict):
     user_id_space: IdSpace = "users"
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    consent: str | None = None
+    consent: Consent = Field(default_factory=ConsentSettings)
     timezone: Zone = "UTC"
 
     @property

@@ -31,6 +31,10 @@ sources:
   #   encoding: utf-8                      # or latin-1
   #   id_space: legacy_shop                # of anonymous and device ids
   #   user_id_space: users                 # of user ids
+  #   consent:
+  #     default: granted                   # of rows that state none
+  #     required: [analytics]              # a row without it is counted as withheld, stored nowhere
+  #     exempt_events: [consent_updated]   # rows that need none
 
 settings:
   # start: 2026-01-01                      # first day; else the first day found
@@ -40,7 +44,8 @@ settings:
   grace_hours: 2                           # after midnight UTC, before a day is closed
   schedule_hour: 3
   lock_wait_s: 600
-  quarantine_days: 90
+  quarantine_days: 90                      # refused rows are kept for so long, encrypted
+  # landing_days: 30                       # sealed files are removed from landing; else never
   max_future_hours: 24                     # an event later than this after its arrival is refused
   earliest_event_date: 2000-01-01
   training_window_days: 180

@@ -29,7 +29,6 @@ from dagster_project.ingest.durable import (
 )
 from dagster_project.ingest.errors import FootfallError, LogIntegrityError
 from dagster_project.ingest.landing import LandedFile, scan_landing
-from dagster_project.ingest.quarantine import drop_expired
 from dagster_project.ingest.replay import ReplayPaths
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
@@ -118,8 +117,6 @@ def seal(
     )
     batch.discard(paths, staged.day)
     crash_point("seal: staging removed")
-    if closes:
-        drop_expired(paths, chain, now, settings.settings.quarantine_days)
     return manifest
 
 

@@ -122,7 +122,7 @@ def _mapping(source: SourceSettings) -> dict[str, FieldMapping]:
 def _field_sql(
     name: str, field: FieldMapping | None, at: dict[str, str], source: SourceSettings
 ) -> str:
-    default = {"currency": source.currency, "consent": source.consent}.get(name)
+    default = {"currency": source.currency, "consent": source.consent.default}.get(name)
     if field is None:
         text = "null::varchar"
     elif field.value is not None:

@@ -1,14 +1,14 @@
 """The place of what broke the contract: encrypted rows with their reasons.
 
-Here: encrypting refused rows, reading them back with the key, dropping what is too old. What is
-refused, and why, is decided by the contract; `batch` writes the file.
+Here: encrypting refused rows, and reading them back with the key. What is refused, and why, is
+decided by the contract; `staging` writes the file, `retention` removes it when its days are over.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,9 +16,7 @@ import pyarrow.parquet as pq
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from dagster_project.ingest.durable import crash_point
 from dagster_project.ingest.errors import FootfallError
-from dagster_project.ingest.seals import Manifest
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 
@@ -109,34 +107,3 @@ def count_reasons(file: Path) -> list[tuple[str, int]]:
     reasons = pq.ParquetFile(file).read(columns=["reasons"])["reasons"].to_pylist()
     counts = Counter(reason for row in reasons for reason in row)
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def drop_expired(
-    paths: StatePaths, chain: Iterable[Manifest], now: datetime, keep_days: int
-) -> list[str]:
-    """Remove quarantine files whose seal is older than they may be kept.
-
-    The age is that of the seal and not of the arrival date: rows of an imported year can be looked
-    at as long as yesterday's.
-
-    Args:
-        paths: the state folder; the caller holds its lock.
-        chain: the seals.
-        now: the time, UTC.
-        keep_days: for how long a file is kept.
-
-    Returns:
-        What was removed, relative to the state folder.
-    """
-    limit = now - timedelta(days=keep_days)
-    removed = []
-    for manifest in chain:
-        if manifest.sealed_at >= limit:
-            continue
-        for one in manifest.quarantine:
-            file = paths.home / one.path
-            if file.is_file():
-                file.unlink()
-                removed.append(one.path)
-                crash_point("quarantine: expired file removed")
-    return removed

@@ -10,7 +10,7 @@ and DuckDB spills to disk above its limit.
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -29,18 +29,14 @@ from dagster_project.ingest.errors import RefusedFileError
 from dagster_project.ingest.landing import LandedFile
 from dagster_project.ingest.mapping import create_candidates, load_candidates
 from dagster_project.ingest.quarantine import QUARANTINE_SCHEMA, encrypt_rows
+from dagster_project.ingest.staging_amounts import bundles, slices
 from dagster_project.ingest.treatment import number_copies, treat
 from dagster_project.ingest.vault import Vault
+from dagster_project.ingest.withholding import withhold
 from dagster_project.state import StatePaths
 from expectations.contract import Registry, split_sql
 
 ROWS_A_PART: Final = 1_000_000
-# Rows treated at once: at 250,000 a million events of 450 bytes take 1.5 GB, at a million 4.1 GB.
-ROWS_A_SLICE: Final = 250_000
-# Files are loaded together up to so many bytes, unpacked: some 200,000 events.
-_BYTES_TOGETHER: Final = 100_000_000
-_PACKED_ENDINGS: Final = (".gz", ".zst", ".parquet")
-_PACKED: Final = 8
 _MEMORY: Final = "1GB"
 _PLACE: Final = ("source", "source_file", "source_line")
 
@@ -111,6 +107,12 @@ class _Day:
             file, logged=file.logged + logged, quarantined=file.quarantined + refused
         )
 
+    def count_withheld(self, path: str, reason: str, rows: int) -> None:
+        """Add to what is stored nowhere."""
+        file = self.files[path]
+        withheld = {**file.withheld, reason: file.withheld.get(reason, 0) + rows}
+        self.files[path] = replace(file, withheld=withheld)
+
     def write_quarantine(self) -> None:
         """Write all refused rows, which are encrypted already."""
         rows = pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *self.refused_rows])
@@ -178,7 +180,7 @@ class Staging:
         with duckdb.connect(config=config) as con:
             create_candidates(con)
             con.execute("create temp table file_days (source_file varchar, arrival_date date)")
-            for together, unfinished in _bundles(files):
+            for together, unfinished in bundles(files):
                 for source in sorted({file.source for _, file in together}):
                     of_source = [(day, file) for day, file in together if file.source == source]
                     self.load(con, source, of_source)
@@ -269,7 +271,7 @@ class Staging:
                 "join file_days using (source_file) group by all"
             ).fetchall()
         )
-        for first, end in _slices(*bounds) if ends else ():
+        for first, end in slices(*bounds) if ends else ():
             finished = {day for day in ends if ends[day] <= end and day != unfinished}
             self._treat_slice(con, first, end, finished)
         con.execute("drop table candidates")
@@ -290,6 +292,16 @@ class Staging:
         )
         con.execute(f"create or replace temp table split as {select}")
         self.after_split(con)
+        # First of all, before anything of them is kept.
+        for day, path, reason, rows in withhold(
+            con,
+            "split",
+            sources=self._settings.sources,
+            registry=self._registry,
+            vault=self._vault,
+            junk=settings.junk_identifiers,
+        ):
+            self._days[day].count_withheld(path, reason, rows)
         counts = con.execute(
             "select arrival_date, source_file, count(*) filter (where len(reasons) = 0), "
             "count(*) filter (where len(reasons) > 0) from split group by all order by 1, 2"
@@ -365,32 +377,6 @@ class Staging:
         )
         one.parts.append(name)
         crash_point("staging: part written")
-
-
-def _bundles(
-    files: Mapping[date, Sequence[LandedFile]],
-) -> Iterator[tuple[list[tuple[date, LandedFile]], date | None]]:
-    """Files to load together, with the day whose next files are still to come, if any."""
-    bundle: list[tuple[date, LandedFile]] = []
-    weight = 0
-    for day, of_day in files.items():
-        for left, file in zip(range(len(of_day) - 1, -1, -1), of_day, strict=True):
-            bundle.append((day, file))
-            weight += file.bytes * (_PACKED if file.path.endswith(_PACKED_ENDINGS) else 1)
-            # Days are kept whole as long as memory allows it.
-            if weight >= (2 if left else 1) * _BYTES_TOGETHER:
-                yield bundle, day if left else None
-                bundle, weight = [], 0
-    if bundle:
-        yield bundle, None
-
-
-def _slices(first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Ranges of about equal size, none much above ROWS_A_SLICE."""
-    count = max(1, round((end - first) / ROWS_A_SLICE))
-    step = -(-(end - first) // count)
-    for start in range(first, end, step):
-        yield start, min(start + step, end)
 
 
 def _quoted(path: Path) -> str:

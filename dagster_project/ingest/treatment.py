@@ -7,13 +7,13 @@ business, and where the treated rows go is `batch`'s.
 """
 
 import ipaddress
-import json
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 import duckdb
 import pyarrow as pa
 
+from dagster_project.ingest.config_consent import ConsentSettings
 from dagster_project.ingest.treatment_properties import make_pseudonym_map, treat_properties
 from dagster_project.ingest.user_agents import reduce_agent
 from dagster_project.ingest.vault import Vault
@@ -54,8 +54,8 @@ class SourceTreatment(Protocol):
         """Currency of rows that state none."""
 
     @property
-    def consent(self) -> str | None:
-        """Consent of rows that state none: JSON, or a word."""
+    def consent(self) -> ConsentSettings:
+        """Consent of rows that state none, and what rows need."""
 
 
 def treat(
@@ -84,7 +84,7 @@ def treat(
         VaultError: the vault cannot be read or written.
     """
     junk_values = sorted({value.strip().lower() for value in junk})
-    _register_sources(con, sources)
+    register_sources(con, sources)
     con.execute(
         f"""
         create or replace temp view accepted as
@@ -106,9 +106,10 @@ def treat(
     return TREATED
 
 
-def _register_sources(
+def register_sources(
     con: duckdb.DuckDBPyConnection, sources: Mapping[str, SourceTreatment]
 ) -> None:
+    """Make the table `source_settings`: spaces and defaults of every source, by its name."""
     con.execute(
         "create or replace temp table source_settings (source varchar, user_space varchar, "
         "device_space varchar, currency varchar, consent varchar)"
@@ -121,19 +122,9 @@ def _register_sources(
                 source.user_id_space,
                 source.id_space or name,
                 source.currency,
-                _as_json(source.consent),
+                source.consent.default,
             ],
         )
-
-
-def _as_json(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        json.loads(text)
-    except ValueError:
-        return json.dumps(text)
-    return text
 
 
 def _map_identifiers(con: duckdb.DuckDBPyConnection, vault: Vault, junk: list[str]) -> None:

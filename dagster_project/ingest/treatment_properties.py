@@ -1,11 +1,11 @@
-"""Personal data inside `properties`: dropped, or replaced by a pseudonym, as the registry says.
+"""Personal data inside `properties`: dropped, replaced or encrypted, as the registry says.
 
 Here: what becomes of the JSON object of an accepted row. The event's own fields are treated in
 `treatment`, and e-mail addresses in free text are blanked there as well.
 
 Rows without any of the registry's names pass untouched. In the others, one merge patch (RFC 7386)
-sets every personal name to null, and a second one puts the pseudonyms in: two passes over the text
-however many names there are.
+sets every personal name to null, and a second one puts pseudonyms and encrypted text in: two passes
+over the text however many names there are. What is nested deeper is removed by `treatment_nested`.
 """
 
 import json
@@ -17,6 +17,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from dagster_project.ingest.treatment_encryption import encrypt_values
+from dagster_project.ingest.treatment_nested import remove_nested
 from dagster_project.ingest.vault import Vault
 from expectations.contract import (
     Registry,
@@ -26,10 +28,11 @@ from expectations.contract import (
 )
 
 EMAIL_SPACE: Final = "emails"
-CRM_SPACE: Final = "crm"
+# Kinds whose values mean one thing whatever the source; the others have the source's spaces.
+FIXED_SPACES: Final = {"email": EMAIL_SPACE, "crm": "crm"}
 PLACES: Final = frozenset({"$", "$.traits", "$.context.traits"})
 _SCALARS: Final = ("VARCHAR", "BIGINT", "UBIGINT", "DOUBLE")
-_IN_USE: Final = frozenset({"drop", "pseudonymise", "keep"})
+_IN_USE: Final = frozenset({"drop", "pseudonymise", "encrypt", "keep"})
 _Place = tuple[str, str, str | None]
 
 
@@ -39,6 +42,7 @@ class _Rules:
 
     removed: Mapping[str, list[str]]
     replaced: Mapping[str, list[tuple[str, str]]]
+    encrypted: Mapping[str, list[str]]
 
 
 def treat_properties(
@@ -54,7 +58,8 @@ def treat_properties(
     Args:
         con: where `accepted` is; the table `source_settings` (source, user_space, device_space)
             is there too.
-        accepted: a table with row_number BIGINT, source, event_name and properties (JSON text).
+        accepted: a table with row_number BIGINT, source, event_name, properties (JSON text) and the
+            three identifiers user_id, anonymous_id, device_id.
         registry: says which names hold what.
         vault: gives the pseudonyms.
         junk: values that are no identifiers, lower case; they are dropped.
@@ -71,13 +76,21 @@ def treat_properties(
     con.execute(
         f"""
         create or replace temp table personal_rows as
-        select row_number, source, event_name, json_merge_patch(properties, '{{}}') as properties
+        select
+            row_number,
+            source,
+            event_name,
+            user_id,
+            anonymous_id,
+            device_id,
+            json_merge_patch(properties, '{{}}') as properties
         from {accepted}
         where {may_hold_personal_data_sql(registry, "properties")}
         """
     )
     for events, rules in _rules_by_events(registry):
         _treat_rows(con, events, rules, vault, junk)
+    remove_nested(con, registry)
     con.execute("drop table personal_rows")
     return "treated_properties"
 
@@ -98,6 +111,7 @@ def _rules_by_events(registry: Registry) -> list[tuple[str, _Rules]]:
 def _rules(places: Iterable[_Place]) -> _Rules:
     removed: dict[str, list[str]] = defaultdict(list)
     replaced: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    encrypted: dict[str, list[str]] = defaultdict(list)
     for path, treatment, kind in places:
         if treatment not in _IN_USE:
             raise ValueError(f"{path}: the treatment {treatment!r} is not in use; drop it instead")
@@ -111,7 +125,9 @@ def _rules(places: Iterable[_Place]) -> _Rules:
         removed[place].append(name)
         if treatment == "pseudonymise" and kind is not None:
             replaced[place].append((name, kind))
-    return _Rules(removed, replaced)
+        if treatment == "encrypt":
+            encrypted[place].append(name)
+    return _Rules(removed, replaced, encrypted)
 
 
 def _treat_rows(
@@ -168,54 +184,29 @@ def _members_of(place: str, members: str) -> str:
 def _collect_replacements(
     con: duckdb.DuckDBPyConnection, rules: _Rules, vault: Vault, junk: Iterable[str]
 ) -> None:
-    """Make `property_patches` (row_number, patch): the pseudonyms in the place of the values."""
-    found = []
-    for place, given in rules.replaced.items():
-        names = _texts(name for name, _ in given)
-        kinds = _texts(kind for _, kind in given)
-        paths = _texts(f"{place}.{name}" for name, _ in given)
-        found.append(
-            f"""
-            select
-                row_number,
-                source,
-                '{place}' as place,
-                unnest([{names}]) as name,
-                unnest([{kinds}]) as kind,
-                unnest(json_extract_string(properties, [{paths}])) as given,
-                unnest(json_type(properties, [{paths}])) as type
-            from touched_rows
-            where list_has_any(json_keys(properties, '{place}'), [{names}])
-            """
-        )
+    """Make `property_patches` (row_number, patch): what stands in the place of the values."""
+    encrypt_values(con, "touched_rows", rules.encrypted, vault, junk)
+    found = _identifiers_sql("touched_rows", rules.replaced)
     con.execute(
         f"""
         create or replace temp table property_values as
-        select
-            row_number,
-            place,
-            name,
-            kind,
-            case when kind = 'email' then lower(trim(given)) else trim(given) end as value,
-            case
-                when kind = 'email' then '{EMAIL_SPACE}'
-                when kind = 'crm' then '{CRM_SPACE}'
-                when kind = 'user' then user_space
-                else device_space
-            end as space
-        from ({" union all ".join(found)})
-        join source_settings using (source)
-        where type in ({_texts(_SCALARS)}) and lower(trim(given)) not in ({_texts(["", *junk])})
+        select * from ({found}) where lower(value) not in ({_texts(["", *junk])})
         """
     )
     make_pseudonym_map(con, "property_pseudonyms", "property_values", vault)
     con.execute(
         """
         create or replace temp table property_patches as
-        with by_place as (
-            select row_number, place, json_group_object(name, pseudonym)::varchar as members
+        with placed as (
+            select row_number, place, name, pseudonym as value
             from property_values
             join property_pseudonyms using (kind, space, value)
+            union all
+            select * from property_secrets
+        ),
+        by_place as (
+            select row_number, place, json_group_object(name, value)::varchar as members
+            from placed
             group by row_number, place
         )
         select
@@ -232,6 +223,63 @@ def _collect_replacements(
         group by row_number
         """
     )
+
+
+def property_identifiers_sql(rows: str, registry: Registry) -> str:
+    """Write a query for the identifiers that stand in properties at the registry's places.
+
+    Args:
+        rows: a relation with row_number, source, event_name and properties (text of a JSON object
+            without a key twice); the table `source_settings` is there too.
+        registry: says which names hold what.
+
+    Returns:
+        A SELECT of row_number, place, name, kind, space, value; junk is not left out.
+    """
+    groups = [
+        _identifiers_sql(f"(from {rows} where {events})", rules.replaced)
+        for events, rules in _rules_by_events(registry)
+    ]
+    return " union all ".join(groups)
+
+
+def _identifiers_sql(rows: str, replaced: Mapping[str, list[tuple[str, str]]]) -> str:
+    found = []
+    for place, given in replaced.items():
+        names = _texts(name for name, _ in given)
+        kinds = _texts(kind for _, kind in given)
+        paths = _texts(f"{place}.{name}" for name, _ in given)
+        found.append(
+            f"""
+            select
+                row_number,
+                source,
+                '{place}' as place,
+                unnest([{names}]) as name,
+                unnest([{kinds}]) as kind,
+                unnest(json_extract_string(properties, [{paths}])) as given,
+                unnest(json_type(properties, [{paths}])) as type
+            from {rows}
+            where list_has_any(json_keys(properties, '{place}'), [{names}])
+            """
+        )
+    fixed = " ".join(f"when kind = '{kind}' then '{at}'" for kind, at in FIXED_SPACES.items())
+    return f"""
+        select
+            row_number,
+            place,
+            name,
+            kind,
+            case
+                {fixed}
+                when kind = 'user' then user_space
+                else device_space
+            end as space,
+            case when kind = 'email' then lower(trim(given)) else trim(given) end as value
+        from ({" union all ".join(found)})
+        join source_settings using (source)
+        where type in ({_texts(_SCALARS)})
+    """
 
 
 def make_pseudonym_map(

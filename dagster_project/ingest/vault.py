@@ -32,8 +32,12 @@ KEY_FILE: Final = "installation.key"
 VAULT_FILE: Final = "vault.sqlite"
 KEY_BYTES: Final = 32
 PREFIXES: Final = {"user": "u_", "anonymous": "a_", "device": "d_", "email": "e_", "crm": "c_"}
+PSEUDONYM: Final = r"[a-z]_[0-9a-f]{32}"
+"""What a pseudonym looks like, as a regular expression."""
 
 _SEPARATOR: Final = "\x1f"
+# All prefixes are as long as this one.
+_PREFIX: Final = "u_"
 # SQLite takes 32,766 parameters in a statement unless it was built otherwise.
 _LOOKUP_CHUNK: Final = 30_000
 _INSERT_ROWS: Final = 100
@@ -182,6 +186,49 @@ class Vault:
         found = self._stored([hashed]).get(hashed)
         return None if found is None else prefix + found.hex()
 
+    def data_keys(self, kind: str, space: str, values: Sequence[str]) -> dict[str, bytes]:
+        """The keys of identifiers, under which what the registry keeps of a person is encrypted.
+
+        Args:
+            kind, space, values: as for `pseudonyms`; those never seen get a key, on disk on return.
+
+        Returns:
+            value -> 32 bytes.
+        """
+        self.pseudonyms(kind, space, values)
+        hashes = self._hashes(kind, space, values)
+        found = self._stored(hashes.values(), "data_key")
+        return {value: found[hashed] for value, hashed in hashes.items()}
+
+    def keys_of_pseudonyms(self, pseudonyms: Iterable[str]) -> dict[str, bytes]:
+        """The keys behind pseudonyms; of those that the vault does not know, nothing.
+
+        Reads the whole vault: the way back is not indexed, since only export and erasure take it.
+        """
+        wanted = {bytes.fromhex(one[len(_PREFIX) :]): one for one in pseudonyms}
+        found = self._database.execute("select pseudonym, data_key from identifiers")
+        return {wanted[pseudonym]: key for pseudonym, key in found if pseudonym in wanted}
+
+    def hashes_of_pseudonyms(self, pseudonyms: Iterable[str]) -> frozenset[bytes]:
+        """The stored hashes behind pseudonyms; reads the whole vault as well."""
+        wanted = {bytes.fromhex(one[len(_PREFIX) :]) for one in pseudonyms}
+        found = self._database.execute("select identifier_hash, pseudonym from identifiers")
+        return frozenset(hashed for hashed, pseudonym in found if pseudonym in wanted)
+
+    def hashes(self, kind: str, space: str, values: Iterable[str]) -> dict[str, bytes]:
+        """The keyed hashes by which identifiers are stored, by value.
+
+        Raises:
+            ValueError: an unknown kind.
+        """
+        _prefix(kind)
+        return self._hashes(kind, space, values)
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open database, for `suppression`, which changes it in step with the identifiers."""
+        return self._database
+
     def count(self) -> int:
         """How many identifiers the vault knows."""
         return int(self._database.execute("select count(*) from identifiers").fetchone()[0])
@@ -208,7 +255,7 @@ class Vault:
             hashes[value] = second.digest()
         return hashes
 
-    def _stored(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+    def _stored(self, hashes: Iterable[bytes], column: str = "pseudonym") -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
         if self._is_empty():
             return found
@@ -218,7 +265,7 @@ class Vault:
             marks = ",".join("?" * len(chunk))
             found.update(
                 self._database.execute(
-                    "select identifier_hash, pseudonym from identifiers "
+                    f"select identifier_hash, {column} from identifiers "
                     f"where identifier_hash in ({marks})",
                     chunk,
                 )

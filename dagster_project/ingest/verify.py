@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import leftovers, seals
+from dagster_project.ingest import erasure_register, leftovers, seals
 from dagster_project.ingest.durable import sha256_of
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.ingest.replay import replay_problems
@@ -109,6 +109,7 @@ def audit(
         problems.append(f"{place}: no seal names it{_may_be_half_done(paths, place, chain)}")
     if wanted is None:
         problems += _strange_manifests(paths)
+        problems += erasure_register.problems(paths)
         problems += _quarantine_problems(paths, chain)
     problems += [text for manifest in chain for text in seals.count_problems(manifest)]
     problems += replay_problems(chain)
@@ -316,7 +317,11 @@ def _strange_manifests(paths: StatePaths) -> list[str]:
 
 
 def _quarantine_problems(paths: StatePaths, chain: Sequence[seals.Manifest]) -> list[str]:
-    """Quarantine is kept for a set time only, so what is gone is no problem; what differs is."""
+    """What is gone is no problem, since quarantine is kept for a set time only; what differs is.
+
+    Unless the erasure register says that a person's rows were taken out.
+    """
+    erasures = erasure_register.entries(paths)
     kept = [
         (manifest.sequence, one)
         for manifest in chain
@@ -330,7 +335,7 @@ def _quarantine_problems(paths: StatePaths, chain: Sequence[seals.Manifest]) -> 
         if not isinstance(looked, OSError)
         else f"{one.path}: cannot be read ({looked.strerror}); seal {sequence} names it"
         for (sequence, one), looked in zip(kept, found, strict=True)
-        if looked != one.sha256
+        if looked not in erasure_register.expected_hashes(erasures, one.path, one.sha256)
     ]
 
 

@@ -1,8 +1,7 @@
-"""Small Parquet tables that dbt reads beside the log: seals, settings and the event registry.
+"""Small Parquet tables that dbt reads beside the log: seals, settings, registry, erasures.
 
 Written anew before each run, whole, so that dbt needs no Python to know which parts are the log.
-Nothing about a person is in them. The erasure register is only begun here, empty: who erases
-writes it.
+Nothing about a person is in them; of the erased, the pseudonyms that lead nowhere.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import seals
+from dagster_project.ingest import erasure_register, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import make_folder, write_atomic
 from dagster_project.state import StatePaths
@@ -45,13 +44,6 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
         ]
     ),
 }  # fmt: skip
-# One row an identifier tied to an erased person alone: either a visitor or a user.
-ERASURES_SCHEMA = pa.schema(
-    [
-        ("request_number", _NUMBER), ("erased_at", pa.timestamp("us")),
-        ("visitor_id", _TEXT), ("user_id", _TEXT),
-    ]
-)  # fmt: skip
 
 
 def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> None:
@@ -61,8 +53,7 @@ def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> N
     for name, rows in _rows(settings, chain).items():
         _write(paths, name, pa.Table.from_pylist(rows, schema=_SCHEMAS[name]))
     _write(paths, "event_types", event_types_table(registry))
-    if not (paths.warehouse_inputs / "erasures.parquet").exists():
-        _write(paths, "erasures", ERASURES_SCHEMA.empty_table())
+    erasure_register.write_input(paths)
     empty = paths.warehouse_inputs / "empty_events.parquet"
     if not empty.exists():
         _write_empty_events(empty)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from dagster_project.erasure_models import erased_ids
 from dagster_project.ingest import seals
 from dagster_project.records.entries import (
     CUSTOMER_CHANGES,
@@ -37,6 +38,7 @@ from dagster_project.serving import (
     about_version,
     current_number,
     publish,
+    remove_old_versions,
     versions_folder,
 )
 from dagster_project.state import StatePaths
@@ -69,19 +71,23 @@ class Recorded:
 
 
 def publish_and_record(
-    paths: StatePaths, now: datetime
+    paths: StatePaths, now: datetime, *, keep: int = 3
 ) -> tuple[PublishedVersion, Recorded | None]:
     """Serve what the warehouse holds, and record what is new in it.
 
     Args:
         paths: the state folder; the caller holds its lock, and every check has passed.
         now: the time of the publication, UTC.
+        keep: versions to keep, the new one included. The one before goes only once what changed
+            against it is recorded.
     """
     record_served(paths)
     entries = len(recover(paths))
     about = {"published_at": now.astimezone(UTC).isoformat(), "entries_before": entries}
-    version = publish(paths, about=about)
-    return version, record_served(paths)
+    version = publish(paths, keep=max(keep, 2), about=about)
+    recorded = record_served(paths)
+    remove_old_versions(paths, version.number, keep)
+    return version, recorded
 
 
 def record_served(paths: StatePaths) -> Recorded | None:
@@ -115,7 +121,9 @@ def record_served(paths: StatePaths) -> Recorded | None:
     with _opened(paths, number, last) as con:
         tables = {
             part_path(KPI_VALUES, sequence): _kpi_values(con, paths),
-            part_path(CUSTOMER_CHANGES, sequence): _customer_changes(con, is_first=last is None),
+            part_path(CUSTOMER_CHANGES, sequence): _customer_changes(
+                con, paths, is_first=last is None
+            ),
         }
     tables = {
         path: _of(publication, sequence, rows, path.split("/")[1])
@@ -222,8 +230,10 @@ def _kpi_values(con: duckdb.DuckDBPyConnection, paths: StatePaths) -> pa.Table:
     ).to_arrow_table()
 
 
-def _customer_changes(con: duckdb.DuckDBPyConnection, *, is_first: bool) -> pa.Table:
-    """What changed of persons against the version recorded before.
+def _customer_changes(
+    con: duckdb.DuckDBPyConnection, paths: StatePaths, *, is_first: bool
+) -> pa.Table:
+    """What changed of persons against the version recorded before; of the erased nothing.
 
     A new person is one row, since later changes have the values before them; one who is gone takes
     a row for each value.
@@ -261,9 +271,11 @@ def _customer_changes(con: duckdb.DuckDBPyConnection, *, is_first: bool) -> pa.T
         from pairs
         where old_value is distinct from new_value
             and (not is_new or attribute = '{PRESENCE}')
+            and not list_contains(?, person_id)
             and person_id not in ({_erased_persons(con)})
         order by all
-        """
+        """,
+        [sorted(erased_ids(paths))],
     ).to_arrow_table()
 
 

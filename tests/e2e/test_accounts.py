@@ -5,16 +5,12 @@ the erasure register is an input that outlives runs. Not here: the rules of ties
 (`tests/laws/test_identity_scenarios.py`).
 """
 
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dagster_project.ingest.vault import Vault
-from dagster_project.ingest.warehouse_inputs import ERASURES_SCHEMA
-from tests.e2e.command import load_and_build
+from tests.e2e.command import load_and_build, must
 from tests.landed_days import event, json_lines, land, state_with
 
 TABLES_OF_PERSONS = ("core.dim_persons", "marts.customer_360", "core.map_user_person")
@@ -56,12 +52,7 @@ def test_accounts_of_one_address_are_one_person_until_it_is_erased(tmp_path: Pat
     assert set(ties) == {(known["12"], "email", True), (known["13"], "email", False)}
 
     before = rows(paths.home, "select * from marts.kpi_daily where report_date < '2026-11-04'")
-    register = [
-        {"request_number": 1, "erased_at": datetime(2026, 11, 4), "visitor_id": None, "user_id": u}
-        for u in known.values()
-    ]
-    target = paths.warehouse_inputs / "erasures.parquet"
-    pq.write_table(pa.Table.from_pylist(register, schema=ERASURES_SCHEMA), target)
+    must(paths.home, "erase-person", "13")
     land(paths, "shop/2026-11-04/a.jsonl", json_lines([event(6, "2026-11-04T10:00:00Z")]))
     load_and_build(paths.home)
     for table in TABLES_OF_PERSONS:

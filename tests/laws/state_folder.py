@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest.warehouse_inputs import ERASURES_SCHEMA
+from dagster_project.ingest.erasure_register import INPUT_SCHEMA as ERASURES_SCHEMA
 from dagster_project.records.entries import recover
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs

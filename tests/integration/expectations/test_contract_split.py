@@ -272,7 +272,7 @@ def test_accepted_values_have_the_types_of_the_log(split: Split) -> None:
     assert row["sent_ts"] == datetime(2026, 1, 1, 11)
     assert row["arrival_date"] == ARRIVAL
     assert row["properties"] == "{}"
-    assert row["contract_version"] == 1
+    assert row["contract_version"] == 2
     assert (row["ip"], row["user_agent"]) == ("10.1.2.3", "curl")
 
 

@@ -60,7 +60,7 @@ EVENT: Row = {
     "page_url": "https://shop.example/logo@2x.png",
     "ip_truncated": "2001:db8::",
     "properties": '{"name": "a product", "query": "shoes"}',
-    "contract_version": 1,
+    "contract_version": 2,
     "source_file": "shop/2026-01-01/a.jsonl",
 }
 COUNT: Row = {"read": 10, "logged": 8, "quarantined": 1, "withheld": 1}

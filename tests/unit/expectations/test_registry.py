@@ -186,7 +186,8 @@ def test_inconsistent_event_type_is_refused_by_name(name: str, spec: Any, says: 
         (("email", "email_address", "emailAddress"), "pseudonymise", "email"),
         (("crm_id", "crmId", "crm_contact_id"), "pseudonymise", "crm"),
         (("first_name", "firstName", "last_name", "phone", "address"), "drop", None),
-        (("street", "birthday", "password", "review_text", "message"), "drop", None),
+        (("street", "birthday", "password", "message"), "drop", None),
+        (("review_text", "reviewText", "review_title", "feedback"), "encrypt", None),
     ],
 )
 def test_personal_properties_are_treated_at_every_place_in_both_spellings(
