@@ -187,7 +187,7 @@ def truncate(home: Path) -> None:
 
 
 def spoil_a_table(home: Path) -> None:
-    """Flip a byte so that the file opens and its events cannot be read: each block has a checksum."""
+    """Flip a byte so that the file opens and its events cannot be read: blocks have checksums."""
     file = home / "warehouse" / "footfall.duckdb"
     content = file.read_bytes()
     for place in range(3 * 4096 + 1000, len(content), 262_144):
