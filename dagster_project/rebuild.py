@@ -35,6 +35,7 @@ _FAMILIES: Final[dict[str, _Train]] = {
     "recommendations": training.train_recommendations,
     "anomalies": training.score_anomalies,
 }
+_MEND: Final = "`footfall rebuild --replace` puts a new one in its place"
 
 
 class RebuildError(FootfallError):
@@ -94,17 +95,19 @@ def rebuild(
     not_comparable = _not_comparable(paths)
     if not_comparable and not replace:
         raise RebuildError(not_comparable)
+    comparison, version = None, None
     with _beside(paths) as new:
         days = _begin(new)
         trained = _train_anew(new, settings) if retrain else 0
         _build(new)
         crash_point("rebuild: built")
-        comparison = None
         if not not_comparable:
-            scratch = new.folder / "spilled"
-            scratch.mkdir()
-            comparison = compare_files(paths.warehouse_db, new.warehouse_db, scratch)
-        version = None
+            try:
+                comparison = _compare(paths, new)
+            except duckdb.Error as error:
+                not_comparable = _cannot(paths, "read", error)
+                if not replace:
+                    raise RebuildError(not_comparable) from error
         if replace:
             version = publish(new).number
             crash_point("rebuild: published")
@@ -115,9 +118,8 @@ def rebuild(
 def _not_comparable(paths: StatePaths) -> str:
     """Why a comparison with the present warehouse says nothing; empty where it does."""
     file = paths.warehouse_db
-    mend = "`footfall rebuild --replace` puts a new one in its place"
     if not file.exists():
-        return f"{file}: is missing, so there is nothing to compare; {mend}"
+        return f"{file}: is missing, so there is nothing to compare; {_MEND}"
     try:
         built = warehouse.query(paths, "select fingerprint from state.built")
         sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
@@ -125,12 +127,11 @@ def _not_comparable(paths: StatePaths) -> str:
     except duckdb.CatalogException:
         built, owed = [], []
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        return f"{file}: cannot be opened ({reason}); {mend}"
+        return _cannot(paths, "opened", error)
     if built != [(warehouse.inputs_fingerprint(paths),)]:
         return (
             f"{file}: was built by other models or settings than today's, so a comparison says "
-            f"nothing of its rows; {mend}"
+            f"nothing of its rows; {_MEND}"
         )
     if owed:
         return (
@@ -138,6 +139,17 @@ def _not_comparable(paths: StatePaths) -> str:
             "`footfall run` first, or `footfall rebuild --replace`"
         )
     return ""
+
+
+def _cannot(paths: StatePaths, what: str, error: duckdb.Error) -> str:
+    reason = str(error).splitlines()[0]
+    return f"{paths.warehouse_db}: cannot be {what} ({reason}); {_MEND}"
+
+
+def _compare(paths: StatePaths, new: RebuildPaths) -> Comparison:
+    scratch = new.folder / "spilled"
+    scratch.mkdir()
+    return compare_files(paths.warehouse_db, new.warehouse_db, scratch)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from dagster_project.ingest.consent import missing_consent_sql
 from dagster_project.ingest.treatment import register_sources
 from dagster_project.ingest.treatment_properties import EMAIL_SPACE, property_identifiers_sql
 from dagster_project.ingest.vault import Vault
-from expectations.contract import Registry
+from expectations.contract import Registry, may_hold_personal_data_sql
 
 LookUp = Callable[[str, str, Sequence[str]], dict[str, datetime]]
 """(kind, id space, identifiers) -> before when the rows of those count that are meant, UTC."""
@@ -178,7 +178,7 @@ def _borne_sql(rows: str, registry: Registry) -> str:
             case when json_valid(properties) and json_type(properties) = 'OBJECT'
                 then json_merge_patch(properties, '{{}}') else '{{}}' end as properties
         from {rows}
-        where read_error is null and properties is not null
+        where read_error is null and {may_hold_personal_data_sql(registry, "properties")}
     )"""
     inside = property_identifiers_sql(readable, registry)
     return f"{columns} union all select row_number, kind, space, value from ({inside})"

@@ -186,6 +186,27 @@ def truncate(home: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
+def spoil_a_table(home: Path) -> None:
+    """Flip a byte so that the file opens and its events cannot be read: blocks have checksums."""
+    file = home / "warehouse" / "footfall.duckdb"
+    content = file.read_bytes()
+    for place in range(3 * 4096 + 1000, len(content), 262_144):
+        spoilt = bytearray(content)
+        spoilt[place] ^= 255
+        file.write_bytes(spoilt)
+        try:
+            with duckdb.connect(str(file), read_only=True) as con:
+                con.execute("select (select count(*) from state.built), (select count(*) from "
+                            "state.work_set)").fetchall()  # fmt: skip
+                try:
+                    con.execute("select sum(hash(e)) from core.fct_events as e").fetchall()
+                except duckdb.Error:
+                    return
+        except duckdb.Error:
+            continue
+    raise AssertionError("no byte of the file holds events alone")
+
+
 def lose(home: Path) -> None:
     (home / "warehouse" / "footfall.duckdb").unlink()
 
@@ -196,6 +217,7 @@ def lose(home: Path) -> None:
         (owe_a_day, "1 arrival dates from 2026-11-02 to 2026-11-02 are not built yet"),
         (report_in_another_zone, "was built by other models or settings than today's"),
         (truncate, "cannot be opened"),
+        (spoil_a_table, "cannot be read"),
         (lose, "is missing"),
     ],
 )

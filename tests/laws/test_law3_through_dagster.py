@@ -1,8 +1,9 @@
 """Law 3 through everything: random histories landed as files, and materialised by Dagster.
 
 Belongs here: five histories in one state folder, their days in parts, in ranges and singly, newer
-ones first, one run killed, a day again; `footfall rebuild` is the judge at the end. Not here: the
-oracle, which knows nothing of vault and contract (`test_law3_through_dbt` has it judge dbt).
+ones first, one run killed, a day again, and one that has only begun; `footfall rebuild` judges at
+the end. Not here: the oracle, which knows nothing of vault and contract (`test_law3_through_dbt`
+has it judge dbt).
 """
 
 import json
@@ -133,7 +134,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
         child.kill()
     assert child.exitcode == -signal.SIGKILL
     assert materialise(paths.home, BASE, BASE, late)
-    assert materialise(paths.home, middle, middle, late)
+    # Closed days again, and a day that has begun: models have a partition of it, the log no seal.
+    assert materialise(paths.home, last, late.date(), late)
     return paths
 
 
@@ -157,6 +159,14 @@ def test_the_histories_are_in_the_log_whole_in_parts_and_with_duplicates(paths):
     events, duplicates, sessions, orders = counts
     assert events + duplicates == sum(file.logged for file in files)
     assert min(duplicates, sessions, orders) > 0
+
+
+def test_a_day_without_a_seal_has_partitions_of_models_in_the_rebuild_too(paths, rebuilt):
+    with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
+        rows = con.execute("select max(partition_date) from ml.model_metrics").fetchall()
+    sealed = {one.arrival_date for one in seals.load_chain(paths)}
+    assert rows == [(max(sealed) + timedelta(days=1),)]
+    assert rebuilt.days == len(sealed) + 1
 
 
 def test_what_dagster_made_of_them_equals_a_full_rebuild(rebuilt):
