@@ -8,6 +8,7 @@ A request is on disk before anything is touched. It is finished when a version w
 is served and no older one is left; a run that finds it open carries it out again from its start.
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ from dagster_project.ingest.erasure import TakenOut
 from dagster_project.ingest.erasure_register import Request
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.person import Person, find_person
+from dagster_project.rebuild import RebuildPaths
 from dagster_project.records.publications import publish_and_record
 from dagster_project.state import StatePaths
 from expectations.contract import Registry
@@ -131,6 +133,8 @@ def carry_out(
                 now,
                 {"files": [asdict(file) for file in changed]},
             )
+        # What a rebuild that was killed has left; nobody reads it.
+        shutil.rmtree(RebuildPaths(paths.home).folder, ignore_errors=True)
         done.append(Erased(one, rows))
     return done
 

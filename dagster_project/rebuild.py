@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from dagster_project.ingest import event_log, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import crash_point, fsync_file, fsync_folder, make_folder
 from dagster_project.ingest.errors import FootfallError
-from dagster_project.serving import publish
+from dagster_project.records.publications import publish_and_record
 from dagster_project.state import StatePaths
 from dagster_project.table_comparison import Comparison, compare_files
 
@@ -75,7 +75,12 @@ class Rebuilt:
 
 
 def rebuild(
-    paths: StatePaths, settings: Settings, *, replace: bool = False, retrain: bool = False
+    paths: StatePaths,
+    settings: Settings,
+    now: datetime,
+    *,
+    replace: bool = False,
+    retrain: bool = False,
 ) -> Rebuilt:
     """Build the warehouse anew, compare it with the present one, and replace that on request.
 
@@ -84,6 +89,7 @@ def rebuild(
     Args:
         paths: the state folder; the caller holds its lock.
         settings: the settings.
+        now: the time, UTC.
         replace: put the new warehouse in place and publish it.
         retrain: train the models of all partitions that have one anew, from the new warehouse.
 
@@ -97,7 +103,7 @@ def rebuild(
         raise RebuildError(not_comparable)
     comparison, version = None, None
     with _beside(paths) as new:
-        days = _begin(new)
+        days = warehouse.begin_work(new, [])
         trained = _train_anew(new, settings) if retrain else 0
         _build(new)
         crash_point("rebuild: built")
@@ -109,7 +115,7 @@ def rebuild(
                 if not replace:
                     raise RebuildError(not_comparable) from error
         if replace:
-            version = publish(new).number
+            version = publish_and_record(new, now)[0].number
             crash_point("rebuild: published")
             _put_in_place(new, paths)
         return Rebuilt(len(days), trained, comparison, not_comparable, version)
@@ -165,14 +171,6 @@ def _beside(paths: StatePaths) -> Iterator[RebuildPaths]:
         yield new
     finally:
         shutil.rmtree(new.folder, ignore_errors=True)
-
-
-def _begin(new: RebuildPaths) -> list[date]:
-    """Owe everything: the whole log, and partitions of models on dates without a seal."""
-    found = {
-        folder.name.removeprefix("partition_date=") for folder in new.ml.glob("*/partition_date=*")
-    }
-    return warehouse.begin_work(new, sorted(map(date.fromisoformat, found)))
 
 
 def _build(new: RebuildPaths) -> None:

@@ -35,17 +35,19 @@ def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
 
     Owed are the dates asked for, those that an earlier run left unfinished, and those that were
     sealed since the last run that finished. A warehouse that is new, or was built by other models
-    or settings, owes the whole log.
+    or settings, owes the whole log, and the dates of which models have written partitions.
 
     Returns:
         All dates now owed.
     """
     fingerprint = inputs_fingerprint(paths)
     paths.warehouse.mkdir(parents=True, exist_ok=True)
-    if paths.warehouse_db.exists() and _built(paths)[0] != fingerprint:
+    if is_stale(paths):
         paths.warehouse_db.unlink()
         crash_point("warehouse: stale one removed")
         paths.warehouse_db.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+    if not paths.warehouse_db.exists():
+        days = [*days, *_model_partitions(paths)]
     log_days = str(paths.warehouse_inputs / "log_days.parquet")
     with duckdb.connect(str(paths.warehouse_db)) as con:
         con.execute("begin")
@@ -82,6 +84,25 @@ def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
     return [day for (day,) in owed]
 
 
+def is_stale(paths: StatePaths) -> bool:
+    """Whether the warehouse was built by other models or settings than those of today.
+
+    Args:
+        paths: the state folder, its inputs written.
+    """
+    return paths.warehouse_db.exists() and _built(paths)[0] != inputs_fingerprint(paths)
+
+
+def _model_partitions(paths: StatePaths) -> list[date]:
+    """Dates of which models have written something; on some of them nothing may have arrived."""
+    return sorted(
+        {
+            date.fromisoformat(folder.name.removeprefix("partition_date="))
+            for folder in paths.ml.glob("*/partition_date=*")
+        }
+    )
+
+
 def _built(paths: StatePaths) -> tuple[str | None, int]:
     """By what the warehouse was built, and up to which seal."""
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
@@ -95,11 +116,13 @@ def _built(paths: StatePaths) -> tuple[str | None, int]:
 def owed_days(paths: StatePaths, sealed: Sequence[tuple[int, date]]) -> list[date]:
     """The arrival dates that are sealed and not yet built, or left unfinished by a run.
 
+    All of them where the warehouse was built by other models or settings.
+
     Args:
         paths: the state folder.
         sealed: sequence and arrival date of every seal.
     """
-    if not paths.warehouse_db.exists():
+    if not paths.warehouse_db.exists() or is_stale(paths):
         return sorted({day for _, day in sealed})
     built = _built(paths)[1]
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:

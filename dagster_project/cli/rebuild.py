@@ -50,8 +50,9 @@ def run(args: argparse.Namespace, home: Path) -> int:
     paths = StatePaths(home)
     settings = load_settings(paths.settings_file)
     wait = settings.settings.lock_wait_s
-    with state_lock(paths, run="rebuild", wait_s=wait, now=datetime.now(UTC)):
-        done = rebuild(paths, settings, replace=args.replace, retrain=args.retrain)
+    now = datetime.now(UTC)
+    with state_lock(paths, run="rebuild", wait_s=wait, now=now):
+        done = rebuild(paths, settings, now, replace=args.replace, retrain=args.retrain)
     return _report(done)
 
 

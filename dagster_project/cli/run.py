@@ -65,6 +65,7 @@ def days_to_run(
     from dagster_project.ingest.config import load_settings
 
     settings = load_settings(paths.settings_file)
+    _write_inputs(paths, settings, now)
     sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
     owed = event_log.undone_days(paths, settings, now) + warehouse.owed_days(paths, sealed)
     if sealed and erasure_register.open_requests(erasure_register.load(paths)):
@@ -94,6 +95,16 @@ def _warn_of_files(paths: StatePaths) -> None:
     for find in (pending.changed_files, pending.refused_files):
         for line in find(paths, landed, chain):
             print(f"warning: {line}", file=sys.stderr)
+
+
+def _write_inputs(paths: StatePaths, settings: Any, now: datetime) -> None:
+    """Let the warehouse see today's settings, so that a change of them owes the whole log."""
+    from dagster_project.ingest.lock import state_lock
+    from dagster_project.loading import prepare_inputs
+
+    # Whoever holds the lock is at work by the same settings.
+    with suppress(LockHeldError), state_lock(paths, run="inputs", wait_s=0, now=now):
+        prepare_inputs(paths, settings)
 
 
 def _enforce_retention(paths: StatePaths, now: datetime) -> None:
