@@ -62,9 +62,11 @@ def test_runs_that_are_killed_end_in_the_tables_of_one_that_is_not(landed, tmp_p
     for step in KILLS:
         child = _children.Process(target=run_and_die, args=(killed, step))
         child.start()
-        child.join(90)
+        # Ten times what it takes: only a run that hangs is ended here.
+        child.join(240)
         if child.is_alive():
             child.kill()
+            child.join()
         assert child.exitcode == -signal.SIGKILL, step
     must(killed, "run")
 

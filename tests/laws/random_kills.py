@@ -75,6 +75,7 @@ def _rounds(folder: Path, work: Work, wanted: int, seed: int) -> int:
         if "footfall: " in said or wrong or problems:
             print(f"seed {seed}: {said.strip()} {wrong} {list(problems)}")
             return 1
+        print(f"seed {seed}: no difference, {killed} kills by now", flush=True)
         seed += 1
     print(
         f"no difference after {killed} kills in {seed - first} rounds; seeds {first} to {seed - 1}"
