@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'arrivals_by_report_date'}}}) }}
+
 -- Events by arrival and report date are the distinct events of the arrivals, no bots, once each.
 with
 
