@@ -49,7 +49,11 @@ JUNK_IDENTIFIERS = (
     "null", "none", "nan", "undefined", "0", "-1", "test", "anonymous", "unknown",
 )  # fmt: skip
 
-Format = Literal["canonical", "csv", "tsv", "jsonl", "parquet"]
+Format = Literal[
+    "canonical", "segment", "ga4", "access_log", "csv", "tsv", "jsonl", "parquet"
+]  # fmt: skip
+# Formats that say themselves which value is which field; the others need a mapping.
+BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "access_log")
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 _MAX_WINDOW_S = 366 * 86_400
 
@@ -194,6 +198,9 @@ class SourceSettings(_Strict):
         user_id_space: the space of user ids; `users` unless set.
         currency: of a row that states none. consent: see `config_consent`.
         timezone: of naive times, unless the mapping of the field names one.
+        identical_rows: `keep` for an access log unless set, since two requests of one second may
+            be equal in every character.
+        visitors: who an access log's visitor is: nobody, or an address with a user agent.
     """
 
     format: Format
@@ -209,6 +216,7 @@ class SourceSettings(_Strict):
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     consent: Consent = Field(default_factory=ConsentSettings)
     timezone: Zone = "UTC"
+    visitors: Literal["none", "address_and_agent"] = "none"
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -236,6 +244,8 @@ class SourceSettings(_Strict):
                 if not (isinstance(given, list) and all(isinstance(v, str) and v for v in given)):
                     raise _problem("is no list of columns", "mapping.properties")
                 return {**data, "mapping": rest, "properties": given}
+            if data.get("format") == "access_log":
+                return {"identical_rows": "keep", **data}
         return data
 
     @model_validator(mode="after")
@@ -250,9 +260,13 @@ class SourceSettings(_Strict):
             )
         if self.encoding != "utf-8" and self.format == "parquet":
             raise _problem("parquet holds its own encoding; leave it out", "encoding")
-        if self.format == "canonical":
+        if self.visitors != "none" and self.format != "access_log":
+            raise _problem("is for the format access_log alone", "visitors")
+        if self.format in BUILT_IN_FORMATS:
             if self.mapping is not None or self.properties is not None:
-                raise _problem("the canonical format has none; use format: jsonl", "mapping")
+                raise _problem(
+                    f"the {self.format} format has none; use one such as jsonl", "mapping"
+                )
             return self
         if self.mapping is None:
             raise _problem(f"is missing; a {self.format} source needs one", "mapping")

@@ -192,8 +192,8 @@ def _arrival_days(job: _Import, earliest: date, today: date) -> Days:
 def _write_text(job: _Import, days: Days) -> dict[int, int]:
     """Write the rows of a text file beside, a gzip file a day; returns the rows of each day."""
     chunks = read_chunks(job.file, job.file.name, job.limits.max_file_bytes)
-    head, rows = b"", _json_rows(chunks, job)
-    if not job.ending.startswith(".jsonl"):
+    head, rows = b"", _line_rows(chunks, job)
+    if job.ending.startswith((".csv", ".tsv")):
         head, rows = _csv_rows(chunks, job)
     counts: dict[int, int] = {}
     pending: dict[int, list[bytes]] = {}
@@ -219,7 +219,7 @@ def _append(job: _Import, pending: dict[int, list[bytes]]) -> None:
             file.write(gzip.compress(b"".join(rows), compresslevel=6, mtime=0))
 
 
-def _json_rows(chunks: Iterable[bytes], job: _Import) -> Iterator[bytes]:
+def _line_rows(chunks: Iterable[bytes], job: _Import) -> Iterator[bytes]:
     for block in split_lines(chunks, job.limits.max_line_bytes):
         for line in block.lines:
             if line and not line.isspace():

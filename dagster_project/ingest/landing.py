@@ -108,7 +108,7 @@ def why_ignored(file: Path) -> str | None:
     if not file.is_file():
         return "not a file: sources put their files straight into the day's folder"
     if file_ending(name) is None:
-        return "its ending is none of .jsonl .csv .tsv .parquet, each also .gz or .zst"
+        return "its ending is none of .jsonl .csv .tsv .parquet .log, each also .gz or .zst"
     return None
 
 

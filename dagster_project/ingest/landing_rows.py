@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from dagster_project.ingest.config import ReadLimits, SourceSettings
+from dagster_project.ingest.readers import file_ending
 from dagster_project.ingest.readers_bytes import CHUNK_BYTES, read_chunks
 from dagster_project.ingest.readers_csv import read_csv_rows
 from dagster_project.ingest.readers_lines import split_lines
@@ -39,12 +40,13 @@ def copy_without(
         RefusedFileError: the file cannot be read any more.
     """
     with _packed(target, file.suffix) as out:
-        if source.format == "parquet":
+        ending = file_ending(file.name) or ""
+        if ending.startswith(".parquet"):
             _copy_parquet(file, out, rows, limits)
             return
         chunks = read_chunks(file, file.name, limits.max_file_bytes)
         lines: Iterable[tuple[int, int | None]]
-        if source.format in ("canonical", "jsonl"):
+        if ending.startswith((".jsonl", ".log")):
             lines = [(line, line + 1) for line in sorted(rows)]
         else:
             lines = _csv_extents(file, rows, source, limits)

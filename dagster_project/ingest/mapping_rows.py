@@ -25,7 +25,7 @@ _MAP = (
     "map_entries(case when __ff_is_object "
     "then try(cast(__ff_json::json as map(varchar, json))) end)"
 )
-_SPACE = r"chr(32) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+SPACE = r"chr(32) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 
 
 def candidates_sql(source_name: str, source: SourceSettings, raw_rows: str) -> str:
@@ -79,7 +79,7 @@ with lines as (
 objects as (
     select
         *,
-        starts_with(ltrim(__ff_json, {_SPACE}), '{{') as __ff_is_object,
+        starts_with(ltrim(__ff_json, {SPACE}), '{{') as __ff_is_object,
         json_keys(__ff_json) as __ff_names,
         json_transform(__ff_json, {_structure(keys)}) as __ff_keys,
         {_extracted(paths)} as __ff_paths,
@@ -88,7 +88,7 @@ objects as (
 named as (
     select
         *,
-        {"".join(f"{_text(at[c])} as {quote_name(c)}, " for c in sql_columns)}
+        {"".join(f"{text_sql(at[c])} as {quote_name(c)}, " for c in sql_columns)}
     from objects
 ),
 evaluated as (
@@ -126,11 +126,11 @@ def _field_sql(
     if field is None:
         text = "null::varchar"
     elif field.value is not None:
-        text = _text(quote_text(field.value))
+        text = text_sql(quote_text(field.value))
     elif field.sql is not None:
-        text = _text(f"__ff_{name}[1]")
+        text = text_sql(f"__ff_{name}[1]")
     else:
-        text = _replaced(_text(at[field.column or ""]), field.values or {})
+        text = _replaced(text_sql(at[field.column or ""]), field.values or {})
     return text if default is None else f"coalesce({text}, {quote_text(default)})"
 
 
@@ -147,12 +147,21 @@ def _parsed_sql(name: str, field: FieldMapping | None, source: SourceSettings) -
     return time_sql(name, field.timezone or source.timezone, field.unit, field.format)
 
 
-def _text(value: str) -> str:
+def text_sql(value: str) -> str:
     """A value as candidates hold it: trimmed, the empty one null."""
     # Half the time of trimming every value; most have nothing to trim.
     return (
         f"case when {value} >= '!' and right({value}, 1) >= '!' then {value} "
-        f"else nullif(trim({value}, {_SPACE}), '') end"
+        f"else nullif(trim({value}, {SPACE}), '') end"
+    )
+
+
+def is_no_json_sql(text: str) -> str:
+    """Whether DuckDB's parser took a NaN or Infinity: no JSON to anything that reads the log."""
+    outside_strings = rf"""regexp_replace({text}, '"(\\.|[^"\\])*"', '', 'g')"""
+    return (
+        f"(contains({text}, 'NaN') or contains({text}, 'Infinity')) "
+        f"and regexp_matches({outside_strings}, 'NaN|Infinity')"
     )
 
 
@@ -190,12 +199,7 @@ def _read_error(
             "len(__ff_extra) > 0 and list_has_any(__ff_extra, json_keys(__ff_given)) "
             "then 'property_given_twice'",
         ]
-    # DuckDB's parser takes NaN and Infinity, which are no JSON to anything that reads the log.
-    outside_strings = r"""regexp_replace(__ff_properties, '"(\\.|[^"\\])*"', '', 'g')"""
-    whens.append(
-        "(contains(__ff_properties, 'NaN') or contains(__ff_properties, 'Infinity')) "
-        f"and regexp_matches({outside_strings}, 'NaN|Infinity') then 'malformed_json'"
-    )
+    whens.append(f"{is_no_json_sql('__ff_properties')} then 'malformed_json'")
     whens += [f"__ff_{name} is null then 'mapping_failed'" for name in expressions]
     return "case " + " ".join(f"when {when}" for when in whens) + " end"
 

@@ -13,19 +13,27 @@ from dagster_project.ingest.config import ReadLimits, SourceSettings
 from dagster_project.ingest.errors import RefusedFileError
 from dagster_project.ingest.readers_bytes import read_chunks
 from dagster_project.ingest.readers_csv import read_csv, read_csv_rows, read_header
-from dagster_project.ingest.readers_lines import RAW_SCHEMA, read_json_lines, split_lines
+from dagster_project.ingest.readers_lines import (
+    RAW_SCHEMA,
+    read_json_lines,
+    read_text_lines,
+    split_lines,
+)
 from dagster_project.ingest.readers_parquet import open_parquet, read_parquet
 
 __all__ = ["RAW_SCHEMA", "file_ending", "read_file"]
 
-_KINDS = (".jsonl", ".csv", ".tsv", ".parquet")
+_KINDS = (".jsonl", ".csv", ".tsv", ".parquet", ".log")
 _PACKINGS = ("", ".gz", ".zst")
-_ENDING_OF_FORMAT = {
-    "canonical": ".jsonl",
-    "jsonl": ".jsonl",
-    "csv": ".csv",
-    "tsv": ".tsv",
-    "parquet": ".parquet",
+_ENDINGS_OF_FORMAT = {
+    "canonical": (".jsonl",),
+    "segment": (".jsonl",),
+    "ga4": (".jsonl", ".parquet"),
+    "access_log": (".log",),
+    "jsonl": (".jsonl",),
+    "csv": (".csv",),
+    "tsv": (".tsv",),
+    "parquet": (".parquet",),
 }
 
 
@@ -50,30 +58,34 @@ def read_file(
 
     Yields:
         Batches of `RAW_SCHEMA`, none empty: source_file, source_line (physical line, or position of
-        the row in Parquet), raw (the line, or a JSON object of column to text), read_error (null,
-        or the code of why the row cannot be read).
+        the row in Parquet), raw (the line, or a JSON object of column to text, in ga4 to what the
+        column holds), read_error (null, or the code of why the row cannot be read).
 
     Raises:
         RefusedFileError: the file as a whole cannot be used; the text names the place.
     """
     ending = file_ending(path.name)
-    if ending is None or not ending.startswith(_ENDING_OF_FORMAT[source.format]):
+    if ending is None or not ending.startswith(_ENDINGS_OF_FORMAT[source.format]):
         raise RefusedFileError(
             f"{rel_name}: its ending is not that of format {source.format}, which source "
             f"{source_name} is declared with; rename the file or set sources.{source_name}.format"
         )
     chunks = read_chunks(path, rel_name, limits.max_file_bytes)
-    if source.format == "parquet":
+    if ending.startswith(".parquet"):
         if path.stat().st_size == 0:
             return
         with open_parquet(
             path, chunks, rel_name, limits.max_file_bytes, limits.max_columns
         ) as table:
             require_columns(table.schema_arrow.names, rel_name, source_name, source)
-            yield from read_parquet(table, rel_name, limits.max_line_bytes)
+            is_nested = source.format == "ga4"
+            yield from read_parquet(table, rel_name, limits.max_line_bytes, is_nested=is_nested)
         return
     blocks = split_lines(chunks, limits.max_line_bytes)
-    if source.format in ("canonical", "jsonl"):
+    if ending.startswith(".log"):
+        yield from read_text_lines(blocks, rel_name, source.encoding)
+        return
+    if ending.startswith(".jsonl"):
         yield from read_json_lines(blocks, rel_name, source.encoding, limits.max_json_depth)
         return
     rows = read_csv_rows(blocks, rel_name, source.encoding, source.separator, limits.max_line_bytes)

@@ -6,8 +6,9 @@ not.
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -195,7 +196,7 @@ def read_csv(rows: Iterator[CsvRow], header: CsvRow, rel_name: str) -> Iterator[
         )
 
 
-def object_text(names: list[str], values: list[str] | list[str | None]) -> str:
+def object_text(names: list[str], values: Sequence[Any]) -> str:
     """A row as a JSON object; event ids are hashed from it, so its form is for ever."""
     return json.dumps(
         dict(zip(names, values, strict=True)), ensure_ascii=False, separators=(",", ":")

@@ -1,7 +1,7 @@
 """Lines of bytes: numbered, bounded, decoded.
 
-Splitting a stream into lines, and JSON Lines as raw rows, belongs here. It never looks into a row
-further than to guard the JSON parser behind it from what nests too deep.
+Splitting a stream into lines, and lines of JSON or text as raw rows, belongs here. It never looks
+into a row further than to guard the JSON parser behind it from what nests too deep.
 """
 
 import re
@@ -111,11 +111,24 @@ def undecodable(rel_name: str, line: int) -> RefusedFileError:
 def read_json_lines(
     blocks: Iterable[LineBlock], rel_name: str, encoding: str, max_json_depth: int
 ) -> Iterator[pa.RecordBatch]:
-    """Turn lines into raw rows; blank lines are none.
+    """Turn lines of JSON into raw rows; blank lines are none.
 
     Raises:
         RefusedFileError: a line is not in the encoding.
     """
+    return _read_lines(blocks, rel_name, encoding, max_json_depth)
+
+
+def read_text_lines(
+    blocks: Iterable[LineBlock], rel_name: str, encoding: str
+) -> Iterator[pa.RecordBatch]:
+    """The same for lines of plain text, in which brackets open nothing."""
+    return _read_lines(blocks, rel_name, encoding, None)
+
+
+def _read_lines(
+    blocks: Iterable[LineBlock], rel_name: str, encoding: str, max_json_depth: int | None
+) -> Iterator[pa.RecordBatch]:
     for block in blocks:
         texts = [line.removesuffix(b"\r") for line in block.lines]
         errors: dict[int, str] = {}
@@ -125,9 +138,10 @@ def read_json_lines(
         if encoding != "utf-8":
             texts = [text.decode(encoding).encode() for text in texts]
         # Counting brackets costs 0.2 µs a line; only one that has enough of them is looked through.
-        for i, text in enumerate(texts):
+        for i, text in enumerate(texts if max_json_depth is not None else ()):
             if (
-                len(text) > 2 * max_json_depth
+                max_json_depth is not None
+                and len(text) > 2 * max_json_depth
                 and text.count(b"{") + text.count(b"[") > max_json_depth
                 and i not in errors
                 and json_depth(text, max_json_depth) > max_json_depth

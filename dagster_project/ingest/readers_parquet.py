@@ -1,4 +1,4 @@
-"""Parquet as raw rows: every value as text.
+"""Parquet as raw rows: every value as text, or as the JSON that it is.
 
 Turning typed values into text that is the same on every machine belongs here.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,15 +60,22 @@ def open_parquet(
 
 
 def read_parquet(
-    file: pq.ParquetFile, rel_name: str, max_line_bytes: int
+    file: pq.ParquetFile, rel_name: str, max_line_bytes: int, *, is_nested: bool = False
 ) -> Iterator[pa.RecordBatch]:
-    """Turn the file's rows into raw rows; the number of a row is its 1-based position."""
+    """Turn the file's rows into raw rows; the number of a row is its 1-based position.
+
+    Args:
+        file: open.
+        rel_name: its name below `landing/`.
+        max_line_bytes: longest row.
+        is_nested: lists and structures stay what they are, else they become JSON text.
+    """
     names = list(file.schema_arrow.names)
     number = 1
     for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
         raws: list[str] = []
         errors: dict[int, str] = {}
-        columns = [_texts(column) for column in batch.columns] or [[None] * batch.num_rows]
+        columns = [_values(column, is_nested) for column in batch.columns] or [[None] * batch.num_rows]
         for row in zip(*columns, strict=True):
             values = list(row)[: len(names)]
             error = "binary_value" if any(value is BINARY for value in values) else None
@@ -85,6 +93,12 @@ def read_parquet(
 
 
 BINARY = "\x00binary"
+
+
+def _values(column: pa.Array, is_nested: bool) -> list[Any]:
+    if is_nested and pa.types.is_nested(column.type):
+        return [_plain(value) for value in column.to_pylist()]
+    return list(_texts(column))
 
 
 def _texts(column: pa.Array) -> list[str | None]:

@@ -206,7 +206,9 @@ class _Replaying(staging.Staging):
     ) -> None:
         """Put the rows that wait of a source's files into `candidates`."""
         waiting = [self._waiting[file.path] for _, file in files]
-        depth = self._settings.settings.max_json_depth
+        # Brackets of a line of text open nothing.
+        is_text = self._settings.sources[source].format == "access_log"
+        depth = None if is_text else self._settings.settings.max_json_depth
 
         def batches() -> Iterator[pa.RecordBatch]:
             for one in waiting:
@@ -259,7 +261,7 @@ class _Replaying(staging.Staging):
             )
 
 
-def _raw_rows(rows: Sequence[QuarantinedRow], max_json_depth: int) -> pa.RecordBatch:
+def _raw_rows(rows: Sequence[QuarantinedRow], max_json_depth: int | None) -> pa.RecordBatch:
     """Rows as a reader gives them."""
     return pa.RecordBatch.from_pydict(
         {
@@ -272,11 +274,12 @@ def _raw_rows(rows: Sequence[QuarantinedRow], max_json_depth: int) -> pa.RecordB
     )
 
 
-def _read_error(row: QuarantinedRow, max_json_depth: int) -> str | None:
+def _read_error(row: QuarantinedRow, max_json_depth: int | None) -> str | None:
     code = row.reasons[0].removeprefix("row: ") if row.reasons else ""
     if code in _UNREADABLE:
         return code
-    if json_depth(row.raw.encode("utf-8", "surrogatepass"), max_json_depth) > max_json_depth:
+    text = row.raw.encode("utf-8", "surrogatepass")
+    if max_json_depth is not None and json_depth(text, max_json_depth) > max_json_depth:
         return _TOO_DEEP
     return None
 

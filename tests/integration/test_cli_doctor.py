@@ -196,9 +196,9 @@ def test_what_lies_in_landing_and_is_not_read_is_said_once(paths, capsys):
         1,
         [
             "!!  landing: landing/shop/2026-11-02/a.json: not read, its ending is none of "
-            ".jsonl .csv .tsv .parquet, each also .gz or .zst",
+            ".jsonl .csv .tsv .parquet .log, each also .gz or .zst",
             "!!  landing: landing/shop/2026-11-02/b.csv.bz2: not read, its ending is none of "
-            ".jsonl .csv .tsv .parquet, each also .gz or .zst",
+            ".jsonl .csv .tsv .parquet .log, each also .gz or .zst",
             "!!  landing: landing/shop/monday: not read, not a folder named by its day, YYYY-MM-DD",
             "!!  landing: landing/shp: not read, no source of this name is declared in "
             "footfall.yml",
