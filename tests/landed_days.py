@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from dagster_project.ingest import seals
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.event_log import seal, stage_days
@@ -84,6 +86,18 @@ def sealed_files(paths: StatePaths) -> dict[str, seals.SealedFile]:
 def refused_files(paths: StatePaths) -> dict[str, str]:
     """Why a file was refused, by its place below `landing/`."""
     return {file.path: file.reason for one in seals.load_chain(paths) for file in one.refused}
+
+
+def logged_rows(paths: StatePaths) -> list[dict[str, Any]]:
+    """Every row of the log, by file and line."""
+    parts = [str(paths.home / part.path) for one in seals.load_chain(paths) for part in one.parts]
+    with duckdb.connect() as con:
+        found = con.execute(
+            "from read_parquet(?, hive_partitioning = false) order by source_file, source_line",
+            [parts],
+        )
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def bytes_below(folder: Path) -> dict[str, bytes]:
