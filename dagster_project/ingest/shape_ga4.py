@@ -240,9 +240,17 @@ def _bad_keys(name: str) -> str:
     return f"len(list_distinct({keys})) < len(__ff_e.{name})"
 
 
-def _utm(collected: str, parameter: str) -> str:
+def _utm(parameter: str, collected: str) -> str:
     given = f"__ff_e.collected_traffic_source.{collected}"
-    return f"coalesce({_known(given)}, {_known(_parameter(parameter))})"
+    return f"coalesce({_known(_parameter(parameter))}, {_known(given)})"
+
+
+# The click of a Google ad, which the export is known to put down to google / organic.
+_IS_AD_CLICK = (
+    "(nullif(__ff_e.collected_traffic_source.gclid, '') is not null "
+    "or list_contains(__ff_keys, 'gclid') "
+    f"or regexp_matches({_parameter('page_location')}, '[?&]gclid=[^&#]'))"
+)
 
 
 GA4 = Shape(
@@ -289,9 +297,13 @@ GA4 = Shape(
         "page_path": f"case when __ff_e.event_name = 'screen_view' "
         f"then {_parameter('firebase_screen')} end",
         "referrer": _parameter("page_referrer"),
-        "utm_source": _utm("manual_source", "source"),
-        "utm_medium": _utm("manual_medium", "medium"),
-        "utm_campaign": _utm("manual_campaign_name", "campaign"),
+        "utm_source": f"case when {_IS_AD_CLICK} then 'google' "
+        f"else {_utm('source', 'manual_source')} end",
+        "utm_medium": f"case when {_IS_AD_CLICK} then 'cpc' "
+        f"else {_utm('medium', 'manual_medium')} end",
+        "utm_campaign": f"case when not coalesce({_IS_AD_CLICK}, false) "
+        f"or {_parameter('campaign')} <> '(organic)' "
+        f"then {_utm('campaign', 'manual_campaign_name')} end",
         "device_type": _known("__ff_e.device.category"),
         "os": _known("__ff_e.device.operating_system"),
         "browser": _known("coalesce(__ff_e.device.web_info.browser, __ff_e.device.browser)"),
@@ -300,9 +312,9 @@ GA4 = Shape(
         "region": _known("__ff_e.geo.region"),
         "city": _known("__ff_e.geo.city"),
         "locale": _known("__ff_e.device.language"),
-        "consent": "json_merge_patch('{}', json_object("
+        "consent": "nullif(json_merge_patch('{}', json_object("
         "'analytics_storage', lower(nullif(__ff_e.privacy_info.analytics_storage, '')), "
-        "'ads_storage', lower(nullif(__ff_e.privacy_info.ads_storage, ''))))::varchar",
+        "'ads_storage', lower(nullif(__ff_e.privacy_info.ads_storage, ''))))::varchar, '{}')",
     },
     properties=_properties(),
     time=TimeForm(unit="us"),
