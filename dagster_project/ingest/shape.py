@@ -29,8 +29,8 @@ class Shape:
     Attributes:
         is_json: rows are JSON objects, there as `__ff_json` (null where a row is none); else there
             is `__ff_text` alone, null where the row could not be read.
-        steps: select lists, each over the columns of those before it; their names begin with
-            `__ff_`.
+        steps: select lists, each over what the one before it yields, beginning with `*`; names of
+            new columns begin with `__ff_`.
         errors: condition and code of what makes a row unreadable, the first that is true.
         scalars: values that must be no object or array, with their JSON paths.
         fields: the value of each field that the format fills.
@@ -61,7 +61,7 @@ def shaped_sql(source_name: str, source: SourceSettings, shape: Shape, raw_rows:
     """
     steps, last = [], "read_rows"
     for number, step in enumerate(shape.steps):
-        steps.append(f"step_{number} as (select *, {step} from {last}),")
+        steps.append(f"step_{number} as (select {step} from {last}),")
         last = f"step_{number}"
     values = ", ".join(f"{value} as __ff_{name}" for name, value in shape.fields.items())
     fields = ", ".join(f"{_field(name, shape, source)} as {name}" for name in MAPPED_FIELDS)

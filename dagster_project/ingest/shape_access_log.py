@@ -8,14 +8,15 @@ from dagster_project.ingest.mapping_sql import quote_text
 from dagster_project.ingest.shape import Shape, TimeForm
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
+# The last quote may be missing: some servers cut a long agent, and all that counts is there.
 _LINE = (
     r"^(\S+) \S+ (\S+) \[([^\]]+)\] "
     + _QUOTED
     + r" (\d{3}) (\d+|-)(?: "
     + _QUOTED
     + " "
-    + _QUOTED
-    + r")?(?: .*)?$"
+    + _QUOTED.removesuffix('"')
+    + r'(?:"(?: .*)?)?)?$'
 )
 _NAMES = ("ip", "user", "time", "request", "status", "bytes", "referrer", "agent")
 _REQUEST = r"^([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?$"
@@ -63,10 +64,10 @@ def access_log_shape(*, has_visitors: bool) -> Shape:
     return Shape(
         is_json=False,
         steps=(
-            f"regexp_extract(__ff_text, {quote_text(_LINE)}, {_list(_NAMES)}) as __ff_l",
-            f"regexp_extract(__ff_l.request, {quote_text(_REQUEST)}, ['method', 'target']) "
+            f"*, regexp_extract(__ff_text, {quote_text(_LINE)}, {_list(_NAMES)}) as __ff_l",
+            f"*, regexp_extract(__ff_l.request, {quote_text(_REQUEST)}, ['method', 'target']) "
             f"as __ff_r, {_unescaped(_given('agent'))} as __ff_agent",
-            "nullif(__ff_r.method, '') as __ff_method, "
+            "*, nullif(__ff_r.method, '') as __ff_method, "
             "regexp_extract(__ff_r.target, '^[^?#]*') as __ff_path",
         ),
         errors=(("__ff_l.status = ''", "malformed_log_line"),),

@@ -145,13 +145,14 @@ _PRODUCTS = """
 SEGMENT = Shape(
     is_json=True,
     steps=(
-        f"json_transform(__ff_json, {quote_text(json.dumps(_MESSAGE))}) as __ff_m",
-        "case when json_type(__ff_m.properties) = 'OBJECT' then __ff_m.properties end as __ff_given,"
+        f"*, json_transform(__ff_json, {quote_text(json.dumps(_MESSAGE))}) as __ff_m",
+        "*, case when json_type(__ff_m.properties) = 'OBJECT' then __ff_m.properties end "
+        "as __ff_given, "
         "json_transform(__ff_given, "
         + quote_text(json.dumps(dict.fromkeys(_PROPERTIES, "VARCHAR") | {"products": "JSON"}))
         + f") as __ff_p, {_names()} as __ff_snake",
-        f"{_event_name()} as __ff_event, {_PRODUCTS} as __ff_products",
-        f"{_patch()} as __ff_patch",
+        f"*, {_event_name()} as __ff_event, {_PRODUCTS} as __ff_products",
+        f"*, {_patch()} as __ff_patch",
     ),
     errors=(
         (

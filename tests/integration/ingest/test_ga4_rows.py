@@ -10,8 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
-
 from dagster_project.ingest.config import SourceSettings
 from tests.candidate_rows import candidate_rows, given
 from tests.landed_days import json_lines, land, logged_rows, seal_unchecked, state_with
@@ -122,28 +120,24 @@ def test_parquet_says_the_same_as_json_lines(tmp_path):
         assert isinstance(json.loads(of_table["raw"])["event_params"], list)
 
 
-@pytest.mark.parametrize(
-    ("name", "registered"),
-    [
-        ("screen_view", "screen_viewed"), ("view_item_list", "product_list_viewed"),
-        ("select_item", "product_clicked"), ("view_item", "product_viewed"),
-        ("add_to_wishlist", "product_added_to_wishlist"), ("add_to_cart", "product_added"),
-        ("remove_from_cart", "product_removed"), ("view_cart", "cart_viewed"),
-        ("begin_checkout", "checkout_started"), ("purchase", "order_completed"),
-        ("add_payment_info", "payment_info_entered"), ("refund", "order_refunded"),
-        ("view_promotion", "promotion_viewed"), ("select_promotion", "promotion_clicked"),
-        ("view_search_results", "products_searched"), ("sign_up", "signed_up"),
-        ("session_start", "session_start"), ("login", "login"), ("Mein_Ereignis", "Mein_Ereignis"),
-    ],
-)  # fmt: skip
-def test_recommended_events_have_the_names_of_the_registry_and_others_their_own(
-    tmp_path, name, registered
-):
-    assert event(tmp_path, name)["event_name"] == registered
+NAMES = {
+    "screen_view": "screen_viewed", "view_item_list": "product_list_viewed",
+    "select_item": "product_clicked", "view_item": "product_viewed",
+    "add_to_wishlist": "product_added_to_wishlist", "add_to_cart": "product_added",
+    "remove_from_cart": "product_removed", "view_cart": "cart_viewed",
+    "begin_checkout": "checkout_started", "purchase": "order_completed",
+    "add_payment_info": "payment_info_entered", "refund": "order_refunded",
+    "view_promotion": "promotion_viewed", "select_promotion": "promotion_clicked",
+    "view_search_results": "products_searched", "sign_up": "signed_up",
+    "session_start": "session_start", "login": "login", "Mein_Ereignis": "Mein_Ereignis",
+}  # fmt: skip
 
 
-def test_a_log_in_of_somebody_is_one(tmp_path):
-    assert event(tmp_path, "login", user_id="7")["event_name"] == "login_succeeded"
+def test_recommended_events_have_the_names_of_the_registry_and_others_their_own(tmp_path):
+    *rows, log_in = read(tmp_path, *map(row_of, NAMES), row_of("login", user_id="7"))
+    assert [row["event_name"] for row in rows] == [*NAMES.values()]
+    # The contract refuses a log-in of nobody; that of somebody is one.
+    assert log_in["event_name"] == "login_succeeded"
 
 
 def test_a_purchase_is_an_order_with_its_lines(tmp_path):
@@ -174,22 +168,21 @@ def test_a_purchase_is_an_order_with_its_lines(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "ecommerce", "revenue"),
-    [
-        ("purchase", None, "12"),
-        ("purchase", {"purchase_revenue": 10.5}, "10.5"),
-        ("refund", None, "12"),
-        ("refund", {"purchase_revenue": None, "refund_value": 3}, "3"),
-        ("add_to_cart", None, None),
-    ],
-)
-def test_revenue_is_what_the_export_worked_out_else_the_value_sent(
-    tmp_path, name, ecommerce, revenue
-):
-    row = event(tmp_path, name, {"value": 12, "currency": "EUR"}, ecommerce=ecommerce)
-    assert row["revenue"] == revenue
-    assert row["properties"] == ({"value": 12} if revenue is None else {})
+REVENUES = [
+    ("purchase", None, "12"),
+    ("purchase", {"purchase_revenue": 10.5}, "10.5"),
+    ("refund", None, "12"),
+    ("refund", {"purchase_revenue": None, "refund_value": 3}, "3"),
+    ("add_to_cart", None, None),
+]
+
+
+def test_revenue_is_what_the_export_worked_out_else_the_value_sent(tmp_path):
+    given_rows = [row_of(name, {"value": 12}, ecommerce=made) for name, made, _ in REVENUES]
+    rows = read(tmp_path, *given_rows)
+    assert [row["revenue"] for row in rows] == [revenue for _, _, revenue in REVENUES]
+    # The value of what is no order is a property.
+    assert [row["properties"] for row in rows] == [{}, {}, {}, {}, {"value": 12}]
 
 
 def test_an_event_about_one_product_has_it_as_fields(tmp_path):
@@ -201,34 +194,37 @@ def test_an_event_about_one_product_has_it_as_fields(tmp_path):
     assert [line["product_id"] for line in row["properties"]["products"]] == ["p1", "p2"]
 
 
-@pytest.mark.parametrize(
-    ("parameters", "collected", "expected"),
-    [
-        ({"source": "(direct)", "medium": "(none)"}, None, (None, None, None)),
-        ({}, {"manual_source": "a", "manual_medium": "b", "manual_campaign_name": "c"},
-         ("a", "b", "c")),
-        ({"source": "google", "medium": "organic", "campaign": "(organic)"}, None,
-         ("google", "organic", "(organic)")),
-        ({"source": "google", "medium": "organic", "campaign": "(organic)", "gclid": "1"}, None,
-         ("google", "cpc", None)),
-        ({"campaign": "spring"}, {"gclid": "1"}, ("google", "cpc", "spring")),
-        ({"page_location": "https://x.example/?a=1&gclid=1"}, None, ("google", "cpc", None)),
-        ({"page_location": "https://x.example/?gclid="}, None, (None, None, None)),
-    ],
-)  # fmt: skip
-def test_campaigns_are_the_events_own_and_a_click_on_an_ad_is_paid(
-    tmp_path, parameters, collected, expected
-):
-    row = event(tmp_path, "page_view", parameters, collected_traffic_source=collected,
-                traffic_source={"source": "first", "medium": "first", "name": "first"})  # fmt: skip
-    assert (row["utm_source"], row["utm_medium"], row["utm_campaign"]) == expected
+CAMPAIGNS: list[Any] = [
+    ({"source": "(direct)", "medium": "(none)"}, None, (None, None, None)),
+    ({}, {"manual_source": "a", "manual_medium": "b", "manual_campaign_name": "c"},
+     ("a", "b", "c")),
+    ({"source": "google", "medium": "organic", "campaign": "(organic)"}, None,
+     ("google", "organic", "(organic)")),
+    ({"source": "google", "medium": "organic", "campaign": "(organic)", "gclid": "1"}, None,
+     ("google", "cpc", None)),
+    ({"campaign": "spring"}, {"gclid": "1"}, ("google", "cpc", "spring")),
+    ({"page_location": "https://x.example/?a=1&gclid=1"}, None, ("google", "cpc", None)),
+    ({"page_location": "https://x.example/?gclid="}, None, (None, None, None)),
+]  # fmt: skip
+
+
+def test_campaigns_are_the_events_own_and_a_click_on_an_ad_is_paid(tmp_path):
+    first = {"source": "first", "medium": "first", "name": "first"}
+    rows = read(tmp_path, *(
+        row_of("page_view", parameters, collected_traffic_source=collected, traffic_source=first)
+        for parameters, collected, _ in CAMPAIGNS
+    ))  # fmt: skip
+    found = [(row["utm_source"], row["utm_medium"], row["utm_campaign"]) for row in rows]
+    assert found == [expected for _, _, expected in CAMPAIGNS]
 
 
 def test_the_id_of_a_click_goes_and_its_kind_stays(tmp_path):
-    row = event(tmp_path, "page_view", {"gclid": "secret-1"})
-    assert row["properties"] == {"click_id_kind": "gclid"}
-    row = event(tmp_path, "page_view", collected_traffic_source={"dclid": "secret-1"})
-    assert row["properties"] == {"click_id_kind": "dclid"}
+    sent, collected = read(
+        tmp_path, row_of("page_view", {"gclid": "secret-1"}),
+        row_of("page_view", collected_traffic_source={"dclid": "secret-1"}),
+    )  # fmt: skip
+    assert sent["properties"] == {"click_id_kind": "gclid"}
+    assert collected["properties"] == {"click_id_kind": "dclid"}
 
 
 def test_of_two_parameters_of_one_name_the_one_of_google_stays(tmp_path):
@@ -236,22 +232,22 @@ def test_of_two_parameters_of_one_name_the_one_of_google_stays(tmp_path):
     assert row["properties"] == {"title": "A", "query": "q"}
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"event_params": {"key": "a"}}, "malformed_event_params"),
-        ({"event_params": "[]"}, "malformed_event_params"),
-        ({"event_params": ["a"]}, "malformed_event_params"),
-        ({"event_params": [{"value": {"int_value": 1}}]}, "malformed_event_params"),
-        ({"event_params": [parameter("a", 1), parameter("a", 2)]}, "malformed_event_params"),
-        ({"user_properties": 7}, "malformed_user_properties"),
-        ({"items": "none"}, "malformed_items"),
-        ({"user_pseudo_id": ["a"]}, "not_a_scalar"),
-    ],
-)
-def test_a_row_that_is_not_of_the_schema_says_where(tmp_path, change, code):
-    bad, good = read(tmp_path, row_of("page_view") | change, WHOLE)
-    assert (bad["read_error"], good["read_error"]) == (code, None)
+MALFORMED: list[tuple[dict[str, Any], str]] = [
+    ({"event_params": {"key": "a"}}, "malformed_event_params"),
+    ({"event_params": "[]"}, "malformed_event_params"),
+    ({"event_params": ["a"]}, "malformed_event_params"),
+    ({"event_params": [{"value": {"int_value": 1}}]}, "malformed_event_params"),
+    ({"event_params": [parameter("a", 1), parameter("a", 2)]}, "malformed_event_params"),
+    ({"user_properties": 7}, "malformed_user_properties"),
+    ({"items": "none"}, "malformed_items"),
+    ({"user_pseudo_id": ["a"]}, "not_a_scalar"),
+]
+
+
+def test_a_row_that_is_not_of_the_schema_says_where(tmp_path):
+    *bad, good = read(tmp_path, *(row_of("page_view") | change for change, _ in MALFORMED), WHOLE)
+    assert [row["read_error"] for row in bad] == [code for _, code in MALFORMED]
+    assert good["read_error"] is None
 
 
 def test_parameters_and_columns_that_are_not_there_are_no_mistake(tmp_path):

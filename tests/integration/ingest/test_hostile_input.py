@@ -51,10 +51,13 @@ sources:
   commas: {{format: csv, identical_rows: keep, mapping: {MAPPING}}}
   tabs: {{format: tsv, encoding: latin-1, mapping: {MAPPING}}}
   columns: {{format: parquet, mapping: {MAPPING}}}
+  messages: {{format: segment}}
+  exports: {{format: ga4}}
+  requests: {{format: access_log, visitors: address_and_agent}}
 """
 ENDINGS = {
     "canonical": ".jsonl", "lines": ".jsonl", "commas": ".csv", "tabs": ".tsv",
-    "columns": ".parquet",
+    "columns": ".parquet", "messages": ".jsonl", "exports": ".jsonl", "requests": ".log",
 }  # fmt: skip
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, ".gz": gzip.compress, ".zst": zstandard.compress,
@@ -100,6 +103,45 @@ mapped_rows = st.fixed_dictionaries(
     }
 )
 
+calls = st.sampled_from(["track", "page", "screen", "identify", "alias", "group"])
+messages = st.fixed_dictionaries(
+    {"type": st.one_of(calls, values), "timestamp": st.one_of(st.just(AT), values)},
+    optional={
+        "event": st.one_of(st.just("Order Completed"), values),
+        "properties": st.one_of(values, st.fixed_dictionaries({}, optional={
+            "product_id": values, "products": values, "total": values, "position": values,
+            "url": values, "traits": values})),
+        "traits": values,
+        "context": st.one_of(values, st.fixed_dictionaries({}, optional={
+            "page": values, "traits": values, "campaign": values, "consent": values})),
+        **dict.fromkeys(("messageId", "userId", "anonymousId", "previousId", "groupId"), values),
+    },
+)  # fmt: skip
+parameters = st.one_of(values, st.lists(st.fixed_dictionaries(
+    {"key": st.one_of(st.sampled_from(["page_location", "page_title", "value", "email"]), values)},
+    optional={"value": st.one_of(values, st.fixed_dictionaries({}, optional={
+        "string_value": values, "int_value": values, "double_value": values}))},
+), max_size=4))  # fmt: skip
+exports = st.fixed_dictionaries(
+    {"event_timestamp": st.one_of(st.just("1793613600000000"), values),
+     "event_name": st.one_of(st.sampled_from(["purchase", "view_item", "login"]), values)},
+    optional={
+        "event_params": parameters, "user_properties": parameters,
+        "items": st.one_of(values, st.lists(st.fixed_dictionaries({}, optional={
+            "item_id": values, "price": values, "item_params": parameters}), max_size=3)),
+        **dict.fromkeys(("user_id", "user_pseudo_id", "device", "ecommerce", "privacy_info"), values),
+    },
+)  # fmt: skip
+requests = st.tuples(
+    texts, st.one_of(st.just("GET /a HTTP/1.1"), texts), st.one_of(st.just("200"), texts), texts
+).map(
+    lambda part: f'{part[0]} - - [02/Nov/2026:10:00:00 +0000] "{part[1]}" {part[2]} 5 "{part[3]}" "-"'
+)
+
+
+def as_text(lines: list[str]) -> bytes:
+    return b"".join(line.encode(errors="replace") + b"\n" for line in lines)
+
 
 def as_lines(rows: list[dict]) -> bytes:
     # Lone surrogates as escapes, NaN as Python writes it.
@@ -139,6 +181,9 @@ structured = st.one_of(
         st.lists(mapped_rows, max_size=4).map(lambda rows: as_table(rows, "\t", "latin-1")),
     ),
     st.tuples(st.just("columns"), st.lists(mapped_rows, max_size=4).map(as_parquet)),
+    st.tuples(st.just("messages"), st.lists(messages, max_size=4).map(as_lines)),
+    st.tuples(st.just("exports"), st.lists(exports, max_size=4).map(as_lines)),
+    st.tuples(st.just("requests"), st.lists(requests, max_size=4).map(as_text)),
 )
 
 

@@ -114,6 +114,14 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
             "sources:\n  a:\n    format: canonical\n    mapping: {event_ts: x}\n",
             "footfall.yml:4: sources.a.mapping: the canonical format has none",
         ),
+        (
+            "sources:\n  a:\n    format: ga4\n    mapping: {event_ts: x}\n",
+            "footfall.yml:4: sources.a.mapping: the ga4 format has none",
+        ),
+        (
+            "sources:\n  a:\n    format: segment\n    visitors: address_and_agent\n",
+            "footfall.yml:4: sources.a.visitors: is for the format access_log alone",
+        ),
         ("settings:\n  grace_hours: -1\n", "footfall.yml:2: settings.grace_hours: -1: "),
         ("settings:\n  start: 2020-13-01\n", "footfall.yml:2: settings.start: "),
         ("settings:\n  reporting_currency: euro\n", "settings.reporting_currency: 'euro' does not"),
