@@ -21,9 +21,7 @@ def candidate_rows(
     file.write_bytes(data)
     with duckdb.connect() as con:
         create_candidates(con)
-        (outcome,) = load_candidates(
-            con, {"shop/d/a": file}, "shop", source, ReadLimits()
-        ).values()
+        (outcome,) = load_candidates(con, {"shop/d/a": file}, "shop", source, ReadLimits()).values()
         found = con.execute("from candidates order by source_line").fetchall()
     assert outcome == len(found)
     rows = [dict(zip(CANDIDATE_COLUMNS, row, strict=True)) for row in found]

@@ -13,9 +13,18 @@ sources:
   identity:
     format: canonical
 
+  # What others write already: no mapping is needed.
+  # app:
+  #   format: segment                      # Segment's and RudderStack's messages, .jsonl
+  # web:
+  #   format: ga4                          # GA4's export to BigQuery, .jsonl or .parquet
+  # server:
+  #   format: access_log                   # combined or common log format, .log
+  #   visitors: none                       # or address_and_agent: the two stand for a device
+
   # A source of anything tabular: the mapping says which column is which field of an event.
   # legacy_shop:
-  #   format: csv                          # canonical, csv, tsv, jsonl, parquet
+  #   format: csv                          # csv, tsv, jsonl, parquet
   #   mapping:
   #     event_name: {column: event, values: {view: product_viewed, addtocart: product_added}}
   #     event_ts: {column: timestamp, unit: ms}

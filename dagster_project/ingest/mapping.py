@@ -1,7 +1,8 @@
 """Raw rows to candidates: the fields of an event, as text, one row for every row read.
 
 Filling the table `candidates` belongs here. What a mapping makes of a row is `mapping_rows.py`,
-what a built-in format does `shape.py`, reading the file is `readers.py`, and whether a value is right is the contract's business.
+what a built-in format does `shape.py`, reading the file is `readers.py`, and whether a value is
+right is the contract's business.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +16,9 @@ from dagster_project.ingest.config import MAPPED_FIELDS, TIME_FIELDS, ReadLimits
 from dagster_project.ingest.errors import RefusedFileError
 from dagster_project.ingest.mapping_rows import candidates_sql
 from dagster_project.ingest.mapping_sql import locked_connection
+from dagster_project.ingest.readers import RAW_SCHEMA, read_file
 from dagster_project.ingest.shape import shaped_sql
 from dagster_project.ingest.shapes import shape_of
-from dagster_project.ingest.readers import RAW_SCHEMA, read_file
 
 # The table `candidates`: name to type. A time is there as given and as UTC.
 CANDIDATE_COLUMNS: dict[str, str] = {

@@ -124,7 +124,9 @@ def _read_error(shape: Shape) -> str:
         ]
     if shape.scalars:
         # Only a text that begins like an object or array is worth a second parse.
-        looks = " or ".join(f"coalesce({value}[1] in ('{{', '['), false)" for value in shape.scalars)
+        looks = " or ".join(
+            f"coalesce({value}[1] in ('{{', '['), false)" for value in shape.scalars
+        )
         paths = f"[{', '.join(map(quote_text, shape.scalars.values()))}]"
         whens.append(
             f"({looks}) and list_has_any(json_type(__ff_json, {paths}), ['OBJECT', 'ARRAY']) "

@@ -51,6 +51,8 @@ def access_log_shape(*, has_visitors: bool) -> Shape:
         "event_ts": "__ff_l.time",
         "user_id": _given("user"),
         "page_url": "__ff_r.target",
+        # `//favicon.ico` is a path here, and a host to whoever reads an address.
+        "page_path": "case when starts_with(__ff_path, '//') then __ff_path end",
         "referrer": _unescaped(_given("referrer")),
         "ip": _given("ip"),
         "user_agent": "__ff_agent",

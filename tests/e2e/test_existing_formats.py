@@ -15,7 +15,14 @@ from typing import Any
 
 import pytest
 
-from tests.landed_days import json_lines, land, logged_rows, seal_unchecked, sealed_files, state_with
+from tests.landed_days import (
+    json_lines,
+    land,
+    logged_rows,
+    seal_unchecked,
+    sealed_files,
+    state_with,
+)
 
 DAY, NOW = "2024-01-01", "2024-01-02T03:00:00"
 # Endings in this very log that are assets; others, as of `/a.html` and `/xdotool.c`, are pages.
@@ -90,7 +97,9 @@ def test_pages_of_an_apache_log_are_its_good_gets_that_are_no_assets(hits, parse
 def test_visitors_of_an_apache_log_are_its_addresses_with_agents(hits, parsed):
     # The data set's own figure.
     assert len({row["device_id"] for row in hits}) == 1862
-    pairs = {(hit["ip"], hit["agent"], row["device_id"]) for hit, row in zip(hits, parsed)}  # noqa: B905
+    pairs = {
+        (hit["ip"], hit["agent"], row["device_id"]) for hit, row in zip(parsed, hits, strict=True)
+    }
     assert len(pairs) == 1862
 
 

@@ -84,6 +84,13 @@ def test_a_successful_get_of_a_page_is_a_page_view_and_nothing_else_is(tmp_path)
     assert rows[-2]["properties"] == {"http_status": 400, "response_bytes": 512}
 
 
+def test_a_path_of_two_slashes_is_a_path(tmp_path):
+    paths = state(tmp_path / "state")
+    land(paths, f"web/{DAY}/a.log", line("GET //favicon.ico?x=1 HTTP/1.1").encode())
+    seal_unchecked(paths, DAY, now=NOW)
+    assert [row["page_path"] for row in logged_rows(paths)] == ["//favicon.ico"]
+
+
 def test_quotes_inside_of_quotes_are_the_agents(tmp_path):
     (row,) = read(tmp_path, line(end=r' "-" "a \"b\" c\\d"'))
     assert (row["referrer"], row["user_agent"]) == (None, r'a "b" c\d')
@@ -126,7 +133,8 @@ def test_a_request_has_no_visitor_unless_the_source_says_so(tmp_path):
 
 def state(home: Path, more: str = ""):
     return state_with(
-        home, f"settings: {{quarantine_share: 0.9}}\nsources: {{web: {{format: access_log{more}}}}}\n"
+        home,
+        f"settings: {{quarantine_share: 0.9}}\nsources: {{web: {{format: access_log{more}}}}}\n",
     )
 
 

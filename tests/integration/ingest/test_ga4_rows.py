@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from dagster_project.ingest.config import SourceSettings
 from tests.candidate_rows import candidate_rows, given
 from tests.landed_days import json_lines, land, logged_rows, seal_unchecked, state_with

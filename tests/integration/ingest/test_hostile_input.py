@@ -32,11 +32,11 @@ from dagster_project.loading import registry_of
 from dagster_project.partitions import first_day
 from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS
+from tests.hostile_rows import AT, HOSTILE, exports, messages, requests, scalars, texts, values
 from tests.landed_days import event, json_lines, land, state_with
 
 DAY = date(2026, 11, 2)
 NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
-AT = f"{DAY}T10:00:00Z"
 COLUMNS = ["name", "time", "visitor", "user", "price", "robot", "page", "agent", "mail"]
 MAPPING = (
     "{event_name: name, event_ts: time, anonymous_id: visitor, user_id: user, price: price, "
@@ -62,25 +62,6 @@ ENDINGS = {
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, ".gz": gzip.compress, ".zst": zstandard.compress,
 }  # fmt: skip
-HOSTILE = [
-    "'; drop table candidates; --", '"); copy candidates to \'/tmp/x\'; --', "{{ 7 * 7 }}",
-    "{% for x in y %}", "${HOME}", "=cmd|' /C calc'!A0", "@SUM(1+1)", "../../../../etc/passwd",
-    "%00", "a\x00b", "\ufeff", "\u202e", "\x1b[31m", "\ud800", "𝒳" * 50, "x" * 5000, "NaN", "1e400",
-    "-0", "9" * 40, "0x10", "1_000", "9999-12-31T23:59:59Z", "0001-01-01", "+300000-01-01", "now()",
-    "infinity", "true", "null", "[]", "{", '{"a":' * 20, "a@b.example", "http://u:p@h/?q=a@b#f",
-    "\r\n", "\t", ",", '"', "'", "\\", "\u2028", "\x85",
-]  # fmt: skip
-
-# Bytes that stand for anything: a file system gives names and a source gives rows as it likes.
-texts = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20))
-scalars = st.one_of(
-    texts, st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.just(AT)
-)
-values = st.recursive(
-    scalars,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
-    max_leaves=8,
-)
 canonical_names = st.sampled_from([*LOG_COLUMNS, "products", "ip", "user_agent", "email"])
 canonical_rows = st.fixed_dictionaries(
     {},
@@ -101,41 +82,6 @@ mapped_rows = st.fixed_dictionaries(
         "time": st.one_of(st.just(AT), scalars),
         **dict.fromkeys(COLUMNS[2:], scalars),
     }
-)
-
-calls = st.sampled_from(["track", "page", "screen", "identify", "alias", "group"])
-messages = st.fixed_dictionaries(
-    {"type": st.one_of(calls, values), "timestamp": st.one_of(st.just(AT), values)},
-    optional={
-        "event": st.one_of(st.just("Order Completed"), values),
-        "properties": st.one_of(values, st.fixed_dictionaries({}, optional={
-            "product_id": values, "products": values, "total": values, "position": values,
-            "url": values, "traits": values})),
-        "traits": values,
-        "context": st.one_of(values, st.fixed_dictionaries({}, optional={
-            "page": values, "traits": values, "campaign": values, "consent": values})),
-        **dict.fromkeys(("messageId", "userId", "anonymousId", "previousId", "groupId"), values),
-    },
-)  # fmt: skip
-parameters = st.one_of(values, st.lists(st.fixed_dictionaries(
-    {"key": st.one_of(st.sampled_from(["page_location", "page_title", "value", "email"]), values)},
-    optional={"value": st.one_of(values, st.fixed_dictionaries({}, optional={
-        "string_value": values, "int_value": values, "double_value": values}))},
-), max_size=4))  # fmt: skip
-exports = st.fixed_dictionaries(
-    {"event_timestamp": st.one_of(st.just("1793613600000000"), values),
-     "event_name": st.one_of(st.sampled_from(["purchase", "view_item", "login"]), values)},
-    optional={
-        "event_params": parameters, "user_properties": parameters,
-        "items": st.one_of(values, st.lists(st.fixed_dictionaries({}, optional={
-            "item_id": values, "price": values, "item_params": parameters}), max_size=3)),
-        **dict.fromkeys(("user_id", "user_pseudo_id", "device", "ecommerce", "privacy_info"), values),
-    },
-)  # fmt: skip
-requests = st.tuples(
-    texts, st.one_of(st.just("GET /a HTTP/1.1"), texts), st.one_of(st.just("200"), texts), texts
-).map(
-    lambda part: f'{part[0]} - - [02/Nov/2026:10:00:00 +0000] "{part[1]}" {part[2]} 5 "{part[3]}" "-"'
 )
 
 
