@@ -37,8 +37,8 @@
             coalesce(seen.user_id, map.user_id) as tied_user_id,
         from {{ rows }} as seen
         left join map
-            on seen.user_id is null
-            and seen.visitor_id = map.visitor_id
+            -- One key: DuckDB joins by ranges alone where a side's own condition stands beside it.
+            on case when seen.user_id is null then seen.visitor_id end = map.visitor_id
             and seen.event_ts >= map.valid_from
             and seen.event_ts < map.valid_to
 
