@@ -53,7 +53,7 @@ exports = st.fixed_dictionaries(
         "event_params": parameters, "user_properties": parameters,
         "items": st.one_of(values, st.lists(st.fixed_dictionaries({}, optional={
             "item_id": values, "price": values, "item_params": parameters}), max_size=3)),
-        **dict.fromkeys(("user_id", "user_pseudo_id", "device", "ecommerce", "privacy_info"), values),
+        **dict.fromkeys(("user_id", "user_pseudo_id", "device", "ecommerce"), values),
     },
 )  # fmt: skip
 requests = st.tuples(

@@ -75,9 +75,8 @@ def read_parquet(
     for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
         raws: list[str] = []
         errors: dict[int, str] = {}
-        columns = [_values(column, is_nested) for column in batch.columns] or [
-            [None] * batch.num_rows
-        ]
+        columns = [_values(column, is_nested) for column in batch.columns]
+        columns = columns or [[None] * batch.num_rows]
         for row in zip(*columns, strict=True):
             values = list(row)[: len(names)]
             error = "binary_value" if any(value is BINARY for value in values) else None

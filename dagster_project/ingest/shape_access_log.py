@@ -1,6 +1,6 @@
 """Access logs of web servers: combined and common format, as Apache and nginx write them.
 
-What a request becomes belongs here: a successful GET of a page is `page_viewed`, every other request
+What a request becomes belongs here: a successful GET of a page is `page_viewed`, every other one
 `resource_requested`. Whether a machine made it is told from the user agent, by the treatment.
 """
 

@@ -136,7 +136,8 @@ def _value_json(value: str) -> str:
     return (
         f"coalesce(to_json({value}.string_value), "
         f"to_json(try_cast({value}.int_value as bigint)), "
-        f"to_json(try_cast(coalesce({value}.double_value, {value}.float_value) as double)))::varchar"
+        f"to_json(try_cast(coalesce({value}.double_value, {value}.float_value) as double))"
+        ")::varchar"
     )
 
 
@@ -275,8 +276,8 @@ GA4 = Shape(
     is_json=True,
     steps=(
         f"*, json_transform(__ff_json, {quote_text(json.dumps(_ROW))}) as __ff_e",
-        # Columns of their own, a level at a time: DuckDB makes room for the whole structure wherever
-        # a part of it is asked for, which took half a second a statement.
+        # Columns of their own, a level at a time: DuckDB makes room for the whole structure
+        # wherever a part of it is asked for. 0.3 s before the first row instead of 0.45.
         f"* exclude (__ff_e), {_parts('__ff_e', _ROW)}",
         "*, "
         + ", ".join(

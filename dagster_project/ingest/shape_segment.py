@@ -54,11 +54,13 @@ _PROPERTIES = (
     "order_id", "orderId", "revenue", "subtotal", "total", "tax", "shipping", "coupon",
     "impression_id", "url", "path", "referrer", "position", "variation_id",
 )  # fmt: skip
+_FIELDS_OF_TRACK = (
+    "category", "brand", "price", "quantity", "currency", "coupon", "impression_id",
+)  # fmt: skip
 # `search` is a query string; what it may hold of a person goes with those of the addresses.
 _TAKEN = ("url", "path", "referrer", "search")
 _TAKEN_OF_TRACK = (
-    *_TAKEN, "product_id", "productId", "category", "brand", "price", "quantity", "currency",
-    "order_id", "orderId", "revenue", "coupon", "impression_id",
+    *_TAKEN, *_FIELDS_OF_TRACK, "product_id", "productId", "order_id", "orderId", "revenue",
 )  # fmt: skip
 
 
@@ -88,6 +90,10 @@ def _of_track(value: str) -> str:
     return f"case when __ff_m.type = 'track' then {value} end"
 
 
+def _of_view(name: str) -> str:
+    return f"case when __ff_m.type in ('page', 'screen') then __ff_m.{name} end"
+
+
 def _revenue() -> str:
     # The specification: revenue and subtotal are without tax and shipping, total is with them.
     def number(name: str) -> str:
@@ -113,9 +119,8 @@ def _patch() -> str:
         """case when __ff_p.variation_id is not null
             then '"variation_id":null,"variant_id":' || to_json(__ff_p.variation_id) end""",
         """'"products":' || __ff_products""",
-        """'"name":' || to_json(case when __ff_m.type in ('page', 'screen') then __ff_m.name end)""",
-        """'"page_category":' || to_json(
-            case when __ff_m.type in ('page', 'screen') then __ff_m.category end)""",
+        f"""'"name":' || to_json({_of_view("name")})""",
+        f"""'"page_category":' || to_json({_of_view("category")})""",
         """'"title":' || to_json(case when __ff_m.type = 'page'
             and json_extract_string(__ff_given, '$.title') is null
             then __ff_m.context.page.title end)""",
@@ -181,7 +186,7 @@ SEGMENT = Shape(
         "event_id": "__ff_m.messageId",
         "event_name": "__ff_event",
         # Segment's own, corrected for the clock of the device, before the device's.
-        "event_ts": "coalesce(__ff_m.\"timestamp\", __ff_m.originalTimestamp)",
+        "event_ts": 'coalesce(__ff_m."timestamp", __ff_m.originalTimestamp)',
         "sent_ts": "__ff_m.sentAt",
         "user_id": "__ff_m.userId",
         # An alias says that what was known by `previousId` is the user from now on.
@@ -190,12 +195,7 @@ SEGMENT = Shape(
         "device_id": "__ff_m.context.device.id",
         "source_session_id": "__ff_m.context.sessionId",
         "product_id": _of_track("coalesce(__ff_p.product_id, __ff_p.productId, __ff_p.sku)"),
-        **{
-            name: _of_track(f"__ff_p.{name}")
-            for name in (
-                "category", "brand", "price", "quantity", "currency", "coupon", "impression_id",
-            )  # fmt: skip
-        },
+        **{name: _of_track(f"__ff_p.{name}") for name in _FIELDS_OF_TRACK},
         "order_id": _of_track("coalesce(__ff_p.order_id, __ff_p.orderId)"),
         "revenue": _of_track(_revenue()),
         "page_url": "case when __ff_m.type = 'track' "
@@ -209,7 +209,7 @@ SEGMENT = Shape(
         "utm_campaign": "__ff_m.context.campaign.name",
         # The libraries name the platform here, not the kind of device.
         "device_type": "case when lower(__ff_m.context.device.type) in ('ios', 'android') then "
-        "case when lower(__ff_m.context.device.model) like '%ipad%' then 'tablet' else 'mobile' end "
+        "case when __ff_m.context.device.model ilike '%ipad%' then 'tablet' else 'mobile' end "
         "else __ff_m.context.device.type end",
         "os": "__ff_m.context.os.name",
         "app": "__ff_m.context.app.name",
@@ -221,4 +221,4 @@ SEGMENT = Shape(
     },
     properties="case when __ff_patch is not null "
     "then json_merge_patch(coalesce(__ff_given, '{}'), __ff_patch)::varchar end",
-)  # fmt: skip
+)

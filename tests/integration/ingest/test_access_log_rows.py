@@ -17,6 +17,7 @@ from dagster_project.ingest.historical_file import import_file
 from dagster_project.ingest.landing_rows import copy_without
 from dagster_project.ingest.quarantine import read_quarantine
 from dagster_project.ingest.vault import Vault
+from dagster_project.state import StatePaths
 from tests.candidate_rows import candidate_rows, given
 from tests.landed_days import land, logged_rows, seal_unchecked, sealed_files, state_with
 
@@ -131,11 +132,8 @@ def test_a_request_has_no_visitor_unless_the_source_says_so(tmp_path):
     assert len(set(ids)) == 3
 
 
-def state(home: Path, more: str = ""):
-    return state_with(
-        home,
-        f"settings: {{quarantine_share: 0.9}}\nsources: {{web: {{format: access_log{more}}}}}\n",
-    )
+def state(home: Path, more: str = "") -> StatePaths:
+    return state_with(home, f"sources: {{web: {{format: access_log{more}}}}}\n")
 
 
 def test_every_line_is_logged_or_quarantined_with_its_text_and_addresses_are_cut(tmp_path):

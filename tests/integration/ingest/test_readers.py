@@ -56,7 +56,8 @@ def csv_rows(tmp_path: Path, data: bytes, **limits: int) -> list[Row]:
 @pytest.mark.parametrize(
     ("name", "ending"),
     [("a.jsonl", ".jsonl"), ("a.csv.gz", ".csv.gz"), ("a.b.tsv.zst", ".tsv.zst"),
-     ("a.parquet", ".parquet"), ("a.log.gz", ".log.gz"), ("a.json", None), ("a.csv.bz2", None), ("csv", None)],
+     ("a.parquet", ".parquet"), ("a.log.gz", ".log.gz"), ("a.json", None), ("a.csv.bz2", None),
+     ("csv", None)],
 )  # fmt: skip
 def test_files_are_known_by_their_ending(name, ending):
     assert file_ending(name) == ending

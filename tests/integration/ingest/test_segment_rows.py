@@ -247,8 +247,8 @@ def test_a_line_that_is_no_message_says_why_and_keeps_its_text(tmp_path):
 
 def test_traits_and_ids_are_not_in_the_log_in_clear(tmp_path):
     paths = state_with(tmp_path / "state", "sources: {app: {format: segment}}\n")
-    secrets = ["jen@email.example", "Jen", "Miller", "+15551234", "1980-01-01", "cookie-77", "user-77",
-               "8.8.8.8", "device-77", "Main Street", "tok-77"]  # fmt: skip
+    secrets = ["jen@email.example", "Jen", "Miller", "+15551234", "1980-01-01", "cookie-77",
+               "user-77", "8.8.8.8", "device-77", "Main Street", "tok-77"]  # fmt: skip
     context = {**CONTEXT, "device": {"id": "device-77"}, "traits": {"email": secrets[0], "age": 33}}
     traits = {"email": secrets[0], "firstName": "Jen", "last_name": "Miller", "phone": "+15551234",
               "birthday": "1980-01-01", "name": "Jen Miller", "address": {"street": "Main Street"},
