@@ -67,6 +67,23 @@ def test_a_log_in_joins_two_pasts_in_the_older_ones_cohort():
     assert curve(tables, day(13)) == []
 
 
+def test_a_day_touches_its_own_periods_and_those_of_the_persons_that_moved():
+    rows = [view("a", "11 10:00"), view("b", "18 10:00"), view("o", "20 10:00", "other")]
+    steps = ((day(25), rows), (day(26), [view("c", "26 10:00")]))
+    may = ("month", day(1))
+
+    def touched(*more: tuple[date, list[Row]]) -> set[tuple[object, object]]:
+        """What the last run counted again."""
+        periods = outcome(told(*steps, *more))["int_touched_periods"]
+        return {(row["period"], row["active_date"]) for row in periods}
+
+    assert touched() == {("day", day(26)), ("week", day(25)), may}
+    # The 10th is a Sunday. The other visitor's 20th is no matter of this one's.
+    days = {("day", day(number)) for number in (10, 11, 18, 26)}
+    weeks = {("week", day(number)) for number in (4, 11, 18, 25)}
+    assert touched((day(27), [view("d", "10 10:00")])) == {*days, *weeks, may}
+
+
 def test_a_run_killed_between_the_cohorts_and_what_they_did_is_mended_by_the_next():
     history = told(
         (day(14), [view("a", "14 10:00")]),
