@@ -225,7 +225,9 @@ def retention(
     return found
 
 
-@pytest.mark.parametrize(("period", "frequency", "most"), [("week", "W-SUN", 26), ("month", "M", 24)])
+@pytest.mark.parametrize(
+    ("period", "frequency", "most"), [("week", "W-SUN", 26), ("month", "M", 24)]
+)
 def test_retention_of_buyers_equals_pandas(home, known, period, frequency, most):
     sales = known[known["kind"] == "sale"]
     # An order's date is that of its first line; any line is activity.

@@ -86,7 +86,9 @@ class Kill:
 
 def stored_models(models: Sequence[Model]) -> set[str]:
     """Models whose rows outlive a run and are compared: all but its scratch tables and outboxes."""
-    kept = {model.name for model in models if model.materialized in {"replace_touched", "made_whole"}}
+    kept = {
+        model.name for model in models if model.materialized in {"replace_touched", "made_whole"}
+    }
     return kept | set(DERIVED_VIEWS)
 
 

@@ -21,7 +21,7 @@ as_of as (
 calendar as (
 
     select greatest(max(days.report_date), any_value(as_of.as_of_date)) as last_date
-    from {{ ref('int_kpi_days') }} as days
+    from {{ ref_beside('int_kpi_days') }} as days
     cross join as_of
 
 ),
@@ -34,7 +34,7 @@ members as (
         periods.max_offset,
         {{ period_start('periods.period', 'cohorts.first_date') }} as cohort_date,
         {{ period_start('periods.period', 'cohorts.last_active_date') }} as last_active_date,
-    from {{ ref('int_person_cohorts') }} as cohorts
+    from {{ ref_beside('int_person_cohorts') }} as cohorts
     cross join periods
 
 ),
@@ -110,7 +110,7 @@ bounded as (
         'bounded' as mode,
         coalesce(activity.active_persons, 0) as active_persons,
     from places
-    left join {{ ref('int_cohort_activity') }} as activity
+    left join {{ ref_beside('int_cohort_activity') }} as activity
         on places.cohort_type = activity.cohort_type
         and places.period = activity.period
         and places.cohort_date = activity.cohort_date

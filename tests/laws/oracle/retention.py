@@ -54,6 +54,52 @@ def periods_from(period: str, first: date, last: date, most: int) -> list[date]:
     return found
 
 
+def activity(facts: Facts) -> dict[str, set[date]]:
+    """Person -> report dates of its sessionable events."""
+    active: dict[str, set[date]] = defaultdict(set)
+    for event in facts.events:
+        if event["is_sessionable"] and event["person_id"] is not None:
+            active[event["person_id"]].add(event["report_date"])
+    return active
+
+
+def cohort_rows(
+    period: str, starts: list[date], persons: list[set[date]], as_of: date | None
+) -> list[Row]:
+    """The rows of a cohort, in which its type is left out.
+
+    Args:
+        period: what it is counted in.
+        starts: first dates of the periods that have a row, the cohort's own first.
+        persons: for each person of the cohort the first dates of the periods it was active in.
+        as_of: latest closed arrival date.
+    """
+    came = Counter(start for active in persons for start in active)
+    came_last = Counter(max(active) for active in persons if active)
+    table = []
+    for offset, start in enumerate(starts):
+        counts = {
+            "bounded": came[start],
+            "rolling": sum(count for last, count in came_last.items() if last >= start),
+        }
+        ends = next_period(period, start) - DAY
+        for mode, count in counts.items():
+            retained = count if offset else len(persons)
+            table.append(
+                {
+                    "mode": mode,
+                    "period": period,
+                    "cohort_date": starts[0],
+                    "offset": offset,
+                    "cohort_size": len(persons),
+                    "retained": retained,
+                    "rate": retained / len(persons),
+                    "is_complete": as_of is not None and ends <= as_of,
+                }
+            )
+    return table
+
+
 def retention_cohorts(facts: Facts, as_of: date | None, offsets: Mapping[str, int]) -> list[Row]:
     """`marts.retention_cohorts`.
 
@@ -69,43 +115,16 @@ def retention_cohorts(facts: Facts, as_of: date | None, offsets: Mapping[str, in
         return []
     days = [event["report_date"] for event in facts.events]
     last = max([*days, as_of] if as_of else days)
-    active: dict[str, set[date]] = defaultdict(set)
-    for event in facts.events:
-        if event["is_sessionable"] and event["person_id"] is not None:
-            active[event["person_id"]].add(event["report_date"])
+    active = activity(facts)
     table = []
     for cohort_type, first_of in beginnings(facts).items():
         for period, most in offsets.items():
-            cohorts: dict[date, list[str]] = defaultdict(list)
+            cohorts: dict[date, list[set[date]]] = defaultdict(list)
             for person, day in first_of.items():
-                cohorts[first_date(period, day)].append(person)
+                theirs = {first_date(period, one) for one in active.get(person, ())}
+                cohorts[first_date(period, day)].append(theirs)
             for cohort_date, persons in cohorts.items():
-                came: Counter[date] = Counter()
-                came_last: Counter[date] = Counter()
-                for person in persons:
-                    theirs = {first_date(period, day) for day in active[person]}
-                    came.update(theirs)
-                    came_last.update([max(theirs)] if theirs else [])
                 starts = periods_from(period, cohort_date, last, most)
-                for offset, start in enumerate(starts):
-                    counts = {
-                        "bounded": came[start],
-                        "rolling": sum(n for day, n in came_last.items() if day >= start),
-                    }
-                    ends = next_period(period, start) - DAY
-                    for mode, count in counts.items():
-                        retained = count if offset else len(persons)
-                        table.append(
-                            {
-                                "cohort_type": cohort_type,
-                                "mode": mode,
-                                "period": period,
-                                "cohort_date": cohort_date,
-                                "offset": offset,
-                                "cohort_size": len(persons),
-                                "retained": retained,
-                                "rate": retained / len(persons),
-                                "is_complete": as_of is not None and ends <= as_of,
-                            }
-                        )
+                rows = cohort_rows(period, starts, persons, as_of)
+                table.extend({"cohort_type": cohort_type, **row} for row in rows)
     return table

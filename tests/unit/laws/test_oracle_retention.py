@@ -52,9 +52,9 @@ def test_a_period_is_complete_once_its_last_date_is_closed(tables):
         assert weeks[:2] == complete, day
     built = tables(*rows, as_of=date(2026, 3, 31))
     assert curve(built, "visit", "rolling", "month", date(2026, 3, 1), "is_complete") == [True]
-    assert curve(tables(*rows), "visit", "bounded", "day", NOON.date(), "is_complete") == [
-        False
-    ] * 8
+    assert (
+        curve(tables(*rows), "visit", "bounded", "day", NOON.date(), "is_complete") == [False] * 8
+    )
 
 
 def test_rows_go_on_to_the_later_of_as_of_and_the_last_event_but_not_beyond_their_number(tables):
