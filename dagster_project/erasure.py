@@ -25,14 +25,13 @@ from dagster_project.erasure_models import (
 )
 from dagster_project.erasure_records import take_out_of_records
 from dagster_project.identifiers import Identifier
-from dagster_project.ingest import erasure, erasure_register, seals
+from dagster_project.ingest import erasure, erasure_register, event_log, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import crash_point
 from dagster_project.ingest.erasure import TakenOut
 from dagster_project.ingest.erasure_register import Request
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.person import Person, find_person
-from dagster_project.rebuild import RebuildPaths
 from dagster_project.records.publications import publish_and_record
 from dagster_project.state import StatePaths
 from expectations.contract import Registry
@@ -117,6 +116,8 @@ def carry_out(
         settings: the settings. registry: the contract.
         now: the time, UTC.
     """
+    # Parts that a killed seal has placed are known for such by what waits in staging.
+    event_log.recover(paths)
     done = []
     for one in erasure.carry_out(paths, settings, registry, now):
         request = one.request
@@ -134,7 +135,7 @@ def carry_out(
                 {"files": [asdict(file) for file in changed]},
             )
         # What a rebuild that was killed has left; nobody reads it.
-        shutil.rmtree(RebuildPaths(paths.home).folder, ignore_errors=True)
+        shutil.rmtree(paths.warehouse_rebuild, ignore_errors=True)
         done.append(Erased(one, rows))
     return done
 

@@ -47,12 +47,8 @@ class RebuildPaths(StatePaths):
     """A state folder whose warehouse is the one that is being made."""
 
     @property
-    def folder(self) -> Path:
-        return self.warehouse / "rebuild"
-
-    @property
     def warehouse_db(self) -> Path:
-        return self.folder / super().warehouse_db.name
+        return self.warehouse_rebuild / super().warehouse_db.name
 
 
 @dataclass(frozen=True)
@@ -153,7 +149,7 @@ def _cannot(paths: StatePaths, what: str, error: duckdb.Error) -> str:
 
 
 def _compare(paths: StatePaths, new: RebuildPaths) -> Comparison:
-    scratch = new.folder / "spilled"
+    scratch = new.warehouse_rebuild / "spilled"
     scratch.mkdir()
     return compare_files(paths.warehouse_db, new.warehouse_db, scratch)
 
@@ -165,12 +161,12 @@ def _beside(paths: StatePaths) -> Iterator[RebuildPaths]:
     It is not kept to look into: it would hold persons whom a later erasure does not know of.
     """
     new = RebuildPaths(paths.home)
-    shutil.rmtree(new.folder, ignore_errors=True)
-    make_folder(new.folder)
+    shutil.rmtree(new.warehouse_rebuild, ignore_errors=True)
+    make_folder(new.warehouse_rebuild)
     try:
         yield new
     finally:
-        shutil.rmtree(new.folder, ignore_errors=True)
+        shutil.rmtree(new.warehouse_rebuild, ignore_errors=True)
 
 
 def _build(new: RebuildPaths) -> None:

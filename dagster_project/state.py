@@ -39,6 +39,11 @@ class StatePaths:
         return self.home / "staging"
 
     @property
+    def replay_staging(self) -> Path:
+        """Where a replay stages, so that a batch that waits is not thrown away."""
+        return self.home / "staging" / ".replay"
+
+    @property
     def log(self) -> Path:
         return self.home / "log"
 
@@ -61,6 +66,11 @@ class StatePaths:
     @property
     def warehouse_db(self) -> Path:
         return self.warehouse / "footfall.duckdb"
+
+    @property
+    def warehouse_rebuild(self) -> Path:
+        """Where a rebuild makes its warehouse; gone when it ends."""
+        return self.warehouse / "rebuild"
 
     @property
     def warehouse_inputs(self) -> Path:

@@ -61,24 +61,32 @@ def half_written(paths: StatePaths) -> list[Path]:
 
 
 def is_of_waiting_batch(paths: StatePaths, file: Path) -> bool:
-    """Whether the batch in staging holds the same, so that nothing goes with this file."""
-    original = _staged_original(paths, file)
-    if original is None or file.is_symlink() or not (file.is_file() and original.is_file()):
+    """Whether the batch in staging holds the same, so that nothing goes with this file.
+
+    A batch that is loaded, or one of a replay.
+    """
+    return any(_is_the_same(file, original) for original in _staged_originals(paths, file))
+
+
+def _is_the_same(file: Path, original: Path) -> bool:
+    if file.is_symlink() or not (file.is_file() and original.is_file()):
         return False
     return file.samefile(original) or sha256_of(file) == sha256_of(original)
 
 
-def _staged_original(paths: StatePaths, file: Path) -> Path | None:
-    """The staged file of which a seal would make this one."""
+def _staged_originals(paths: StatePaths, file: Path) -> list[Path]:
+    """The staged files of which a seal would make this one."""
     day = _DAY.fullmatch(file.parent.name)
     if day is None:
-        return None
+        return []
     try:
-        arrival_date = date.fromisoformat(day.group(1))
+        folder = date.fromisoformat(day.group(1)).isoformat()
     except ValueError:
-        return None
+        return []
     if file.is_relative_to(paths.quarantine):
-        matches = _QUARANTINE.fullmatch(file.name)
-        return batch.staged_quarantine(paths, arrival_date) if matches else None
-    part = _PART.fullmatch(file.name)
-    return paths.staging_day(arrival_date) / f"part-{part.group(1)}.parquet" if part else None
+        name = batch.QUARANTINE_FILE if _QUARANTINE.fullmatch(file.name) else None
+    else:
+        part = _PART.fullmatch(file.name)
+        name = f"part-{part.group(1)}.parquet" if part else None
+    stagings = (paths.staging, paths.replay_staging)
+    return [staging / folder / name for staging in stagings] if name else []

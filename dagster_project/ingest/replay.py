@@ -49,7 +49,7 @@ class ReplayPaths(StatePaths):
 
     @property
     def staging(self) -> Path:
-        return self.home / "staging" / ".replay"
+        return self.replay_staging
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,10 @@ def test_a_kill_between_a_stale_warehouse_and_the_new_one_owes_everything(paths)
     assert warehouse.begin_work(paths, []) == [FIRST, SECOND]
 
 
-INPUTS = ["log_parts", "log_files", "log_days", "sources", "settings", "funnels", "event_types"]
+INPUTS = [
+    "log_parts", "log_files", "log_replays", "log_days", "sources", "settings", "funnels",
+    "event_types",
+]  # fmt: skip
 
 
 def whole_tables(paths: StatePaths) -> dict[str, list[tuple[object, ...]]]:

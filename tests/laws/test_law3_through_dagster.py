@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 from collections import defaultdict
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -141,7 +141,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
 
 @pytest.fixture(scope="module")
 def rebuilt(paths: StatePaths) -> Rebuilt:
-    return rebuild(paths, load_settings(paths.settings_file))
+    return rebuild(paths, load_settings(paths.settings_file), datetime.now(UTC))
 
 
 def test_the_histories_are_in_the_log_whole_in_parts_and_with_duplicates(paths):

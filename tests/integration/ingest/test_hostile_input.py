@@ -210,7 +210,8 @@ counter = iter(range(1_000_000))
 
 
 @settings(
-    max_examples=int(os.environ.get("FOOTFALL_FUZZ_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("FOOTFALL_FUZZ_EXAMPLES", "30")),
+    derandomize="FOOTFALL_FUZZ_EXAMPLES" not in os.environ,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
                            HealthCheck.data_too_large],
