@@ -39,6 +39,7 @@ ROLES = frozenset(
         "click",
         "review",
         "content",
+        "sign_up",
         "login",
         "login_failed",
         "logout",

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.laws.shop import RETENTION_OFFSETS
+
 DBT_PROJECT = Path(__file__).parents[1] / "dbt"
 PROFILES = Path(__file__).parent / "laws"
 # Stands in the compiled SQL wherever a file of the state folder is read.
@@ -25,6 +27,8 @@ Node = dict[str, Any]
 def compiled_manifest() -> dict[str, Any]:
     """The manifest, with `compiled_code` in every node; needs no database.
 
+    Retention reaches as far as the shop of the laws has it.
+
     Raises:
         RuntimeError: dbt could not compile the project; the text is dbt's.
     """
@@ -34,6 +38,7 @@ def compiled_manifest() -> dict[str, Any]:
                 str(Path(sys.executable).parent / "dbt"), "compile", "--no-populate-cache",
                 "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES),
                 "--target-path", target, "--log-path", target,
+                "--vars", json.dumps({"retention_offsets": RETENTION_OFFSETS}),
             ],
             env=dict(os.environ, FOOTFALL_HOME=COMPILED_HOME, DO_NOT_TRACK="1"),
             capture_output=True, text=True, check=False,

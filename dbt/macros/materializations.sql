@@ -42,6 +42,14 @@
     {{ return(create_or_replace('view')) }}
 {% endmaterialization %}
 
+{#
+    A table that lies in one file with the view that reads it. Whoever publishes the view has that
+    file open under another name, and only the view itself knows then where its own tables are.
+#}
+{% macro ref_beside(model) -%}
+    {{- ref(model).include(database=false) -}}
+{%- endmacro %}
+
 {% macro relation_of(model) -%}
     {%- set nodes = graph.nodes.values() | selectattr('name', 'equalto', model) | list -%}
     {{- nodes[0].database ~ '.' ~ nodes[0].schema ~ '.' ~ nodes[0].alias -}}

@@ -1,6 +1,6 @@
 {#
     The one place of every ratio. `numerator` and `denominator` are counts of the KPI base;
-    `complement` is 1 − ratio. A rate whose denominator is 0 is null. The page docs/metrics.md says
+    `complement` is 1 − ratio, `of` a mart with counts of its own. A rate whose denominator is 0 is null. The page docs/metrics.md says
     what the counts are.
 #}
 {% macro ratio_metrics() %}
@@ -51,12 +51,19 @@
   numerator: cumulative_net_revenue
   denominator: cumulative_buyers
   by_dimension: false
+- name: rate
+  description: Share of a cohort's persons who were active in the period.
+  numerator: retained
+  denominator: cohort_size
+  by_dimension: false
+  of: retention_cohorts
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}
 
-{% macro ratio_columns(only_by_dimension=false) -%}
-    {%- for metric in ratio_metrics() if metric.by_dimension or not only_by_dimension %}
+{% macro ratio_columns(only_by_dimension=false, of='kpi_daily') -%}
+    {%- for metric in ratio_metrics()
+        if metric.get('of', 'kpi_daily') == of and (metric.by_dimension or not only_by_dimension) %}
         {{ '1 - ' if metric.complement }}cast({{ metric.numerator }} as double)
             / nullif({{ metric.denominator }}, 0) as {{ metric.name }},
     {%- endfor -%}

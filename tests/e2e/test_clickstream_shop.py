@@ -152,3 +152,33 @@ def test_the_funnels_days_add_up_to_the_entries_of_all_persons(home, entries, cl
     for step, entrants, conversions in sums[1:]:
         assert entrants == sums[step - 2][2]
         assert conversions == (entries["reached"] >= step).sum()
+
+
+@pytest.mark.parametrize(
+    ("period", "frequency", "most"), [("day", "D", 30), ("week", "W-SUN", 26), ("month", "M", 24)]
+)
+def test_retention_of_visitors_equals_pandas(home, clicks, period, frequency, most):
+    # A visitor is a person here, and each of its events is activity; as_of is the log's last date.
+    began = clicks.groupby("user_id")["timestamp"].min().dt.to_period(frequency)
+    came = clicks.assign(period=clicks["timestamp"].dt.to_period(frequency))
+    came = came[["user_id", "period"]].drop_duplicates()
+    cohorts, last = came["user_id"].map(began), came.groupby("user_id")["period"].max()
+    as_of = clicks["timestamp"].max().normalize()
+    expected = {}
+    for cohort, persons in began.groupby(began):
+        periods = came.loc[cohorts == cohort, "period"].value_counts()
+        for now in pd.period_range(cohort, as_of, freq=frequency)[: most + 1]:
+            rolling = int((last[persons.index] >= now).sum())
+            expected[cohort.start_time.date(), (now - cohort).n] = (
+                len(persons), int(periods.get(now, 0)), rolling, now.end_time.date() <= as_of.date()
+            )  # fmt: skip
+    with served(home) as con:
+        rows = con.execute(
+            'select cohort_date, "offset", cohort_size, '
+            "max(retained) filter (where mode = 'bounded'), "
+            "max(retained) filter (where mode = 'rolling'), bool_and(is_complete) "
+            "from marts.retention_cohorts where cohort_type = 'visit' and period = ? group by all",
+            [period],
+        ).fetchall()
+    assert {(day, offset): tuple(rest) for day, offset, *rest in rows} == expected
+    assert sum(size for _, offset, size, *_ in rows if offset == 0) == clicks["user_id"].nunique()

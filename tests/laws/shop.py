@@ -21,7 +21,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "recommendation_clicked": "click",
     "promotion_viewed": "impression",
     "product_reviewed": "review",
-    "signed_up": None,
+    "signed_up": "sign_up",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
@@ -40,6 +40,8 @@ REGISTRY: dict[str, dict[str, Any]] = {
 }
 SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
+# So short that histories of some days go beyond it.
+RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
 REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
 
 

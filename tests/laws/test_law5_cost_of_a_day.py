@@ -38,6 +38,7 @@ _BY_KEY = "by user and key: a key may tie users, or cease to, as late as one lik
 _BY_NUMBER = "by visitor_id: which of a visitor's sessions is the first, and how many came before"
 _BY_RUN = "by run: all later sessions of a run of activity, however long it goes on"
 _BY_PERSON = "by person_id: a table with a row a person is the sum of the person's days"
+_BY_MOVE = "by person_id: who changes its cohort takes along all periods in which it was active"
 EXEMPT: Mapping[Place, str] = {
     ("int_touched_points", "intermediate.int_order_events"): _BY_ORDER,
     ("int_touched_visitor_days", "intermediate.int_order_events"): _BY_ORDER,
@@ -55,6 +56,7 @@ EXEMPT: Mapping[Place, str] = {
     ("int_touched_visitor_days", "intermediate.int_person_days"): _BY_VISITOR,
     ("int_person_totals", "intermediate.int_person_days"): _BY_PERSON,
     ("int_person_totals", "intermediate.int_person_categories"): _BY_PERSON,
+    ("int_touched_periods", "intermediate.int_person_days"): _BY_MOVE,
     ("int_touched_dates", "core.fct_sessions"): _BY_NUMBER,
     ("fct_sessions", "core.fct_sessions"): _BY_NUMBER,
     ("int_session_windows", "core.fct_sessions"): _BY_RUN,

@@ -181,6 +181,7 @@ final as (
         count(*) filter (where role = 'page_view' and not is_bot) as page_views,
         count(*) filter (where role = 'product_view' and not is_bot) as product_views,
         count(*) filter (where role = 'cart_add' and not is_bot) as cart_adds,
+        count(*) filter (where role = 'sign_up' and not is_bot) as sign_ups,
         count(*) filter (where kind = 'session') as session_count,
         count(*) filter (where kind = 'order') as order_count,
         count(*) filter (where kind = 'order' and is_active) as valued_order_count,

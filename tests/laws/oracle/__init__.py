@@ -5,6 +5,7 @@ imported or repeated; where the two differ, one of them misreads the page. Where
 case open, the docstring of the function that decides it says "Reading".
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 from tests.laws.oracle import (
@@ -14,6 +15,7 @@ from tests.laws.oracle import (
     kpis,
     lines,
     orders,
+    retention,
     sessions,
     user_ties,
 )
@@ -33,6 +35,7 @@ def build(
     funnels: list[Row],
     referrer_hosts: dict[str, str],
     erasures: list[Row] | None = None,
+    retention_offsets: Mapping[str, int] = retention.OFFSETS,
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
 
@@ -46,6 +49,7 @@ def build(
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
         referrer_hosts: host -> search | social.
         erasures: the register, each row with either visitor_id or user_id.
+        retention_offsets: period -> the last offset of retention; the page's unless given.
 
     Returns:
         Table name -> rows, in no particular order.
@@ -88,6 +92,7 @@ def build(
         "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
         "fct_funnel_entries": entries,
         "funnel_steps": funnel_steps(entries, funnels),
+        "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
         "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
     }

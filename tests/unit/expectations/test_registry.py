@@ -98,6 +98,7 @@ ROLE_BY_EVENT = {
     "content_started": "content",
     "content_progressed": "content",
     "content_completed": "content",
+    "signed_up": "sign_up",
     "login_succeeded": "login",
     "login_failed": "login_failed",
     "logged_out": "logout",
