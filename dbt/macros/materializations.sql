@@ -80,6 +80,14 @@
     {{- model.columns.values() | map(attribute='name') | join(', ') -}}
 {%- endmacro %}
 
+{#
+    A run over many days inserts them in order, so that each row group spans few dates and reads
+    that name dates skip the others. Rows of one more day are few, and cost nothing to sort.
+#}
+{% macro in_order_of_dates() -%}
+    {%- if config.get('prune_by') %}order by {{ config.get('prune_by') }}{% endif -%}
+{%- endmacro %}
+
 {% materialization replace_touched, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set new_rows = this.identifier ~ '__new' -%}
@@ -92,7 +100,7 @@
         );
         {{ delete_touched(target_relation, new_rows) }};
         insert into {{ target_relation }} ({{ contract_columns() }})
-        select {{ contract_columns() }} from {{ new_rows }};
+        select {{ contract_columns() }} from {{ new_rows }} {{ in_order_of_dates() }};
         drop table {{ new_rows }}
         {%- else %}
         {{ delete_touched(target_relation) }};
@@ -100,6 +108,7 @@
         select {{ contract_columns() }} from (
             {{ sql }}
         ) as new_rows
+        {{ in_order_of_dates() }}
         {%- endif %}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}

@@ -14,7 +14,7 @@ from dagster_project.ingest.config import load_settings
 from dagster_project.loading import prepare_inputs
 from dagster_project.state import StatePaths
 from tests.dbt_manifest import DBT_PROJECT
-from tests.landed_days import land_day, load, state_with
+from tests.landed_days import event, json_lines, land, land_day, load, state_with
 
 
 def dbt(paths: StatePaths, *words: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,14 @@ def dbt(paths: StatePaths, *words: str) -> subprocess.CompletedProcess[str]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
     paths = state_with(tmp_path_factory.mktemp("alone") / "state")
     land_day(paths, "2026-11-02")
-    land_day(paths, "2026-11-03", name="b")
+    late = event(9, "2026-11-01T10:00:00Z", event_id="late")
+    land(
+        paths,
+        "shop/2026-11-03/b.jsonl",
+        json_lines(
+            [*(event(n, f"2026-11-03T0{n}:00:00Z", event_id=f"b{n}") for n in range(3)), late]
+        ),
+    )
     load(paths, "2026-11-02", "2026-11-03", now="2026-11-04T03:00:00")
     prepare_inputs(paths, load_settings(paths.settings_file))
     done = dbt(paths, "build")
@@ -48,7 +55,17 @@ def test_dbt_build_without_a_work_set_builds_everything(built):
             "select report_date, visitors from marts.kpi_daily order by 1"
         ).fetchall()
     assert [(str(day), visitors) for day, visitors in found] == [
-        ("2026-11-02", 3), ("2026-11-03", 3)
+        ("2026-11-01", 1), ("2026-11-02", 3), ("2026-11-03", 3)
+    ]  # fmt: skip
+
+
+def test_a_range_is_stored_in_the_order_of_its_dates(built):
+    """Else each row group would span all of them, and every later day would read all (law 5)."""
+    with duckdb.connect(str(built.warehouse_db), read_only=True) as con:
+        dates = con.execute("select event_date from core.fct_events order by rowid").fetchall()
+    # The late event came with the last day.
+    assert [str(day) for (day,) in dates] == [
+        "2026-11-01", *["2026-11-02"] * 3, *["2026-11-03"] * 3
     ]  # fmt: skip
 
 
