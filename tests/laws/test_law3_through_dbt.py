@@ -24,9 +24,9 @@ from tests.laws.state_folder import write_log, write_settings
 from tests.laws.warehouse import first_difference
 
 SIZE = 5
-# Four runs, of which the second, with an erasure to take up, dies late; the reporting time zone is
+# Four runs, of which the third, with an erasure to take up, dies late; the reporting time zone is
 # Berlin.
-SEED = 564
+SEED = 345
 RELATIONS = {model.name: model.relation for model in compiled_models()}
 
 

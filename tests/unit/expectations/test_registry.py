@@ -57,6 +57,9 @@ SESSIONABLE = set(
 )
 NOT_SESSIONABLE = set(
     [
+        "user_aliased",
+        "group_joined",
+        "resource_requested",
         "order_updated",
         "order_refunded",
         "order_cancelled",
