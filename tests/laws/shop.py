@@ -22,6 +22,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "promotion_viewed": "impression",
     "product_reviewed": "review",
     "signed_up": "sign_up",
+    "experiment_viewed": "experiment",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",

@@ -11,6 +11,7 @@ from datetime import date
 from tests.laws.oracle import (
     customers,
     events,
+    experiments,
     identity,
     kpis,
     lines,
@@ -90,6 +91,8 @@ def build(
         "dim_persons": persons,
         "kpi_daily": kpis.kpi_daily(facts, as_of),
         "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
+        "fct_experiment_exposures": experiments.exposures(winners),
+        "fct_experiment_units": experiments.units(winners),
         "fct_funnel_entries": entries,
         "funnel_steps": funnel_steps(entries, funnels),
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
