@@ -19,3 +19,48 @@
     from {{ exposures }}
     group by experiment, person_id
 {%- endmacro %}
+
+{#
+    The metrics that an experiment is judged by: those of a unit, and all whose counts are sums over
+    events, so that they can be split by unit as by any dimension. Not those over windows of dates.
+#}
+{% macro experiment_metrics() -%}
+    {%- set metrics = [] -%}
+    {%- for metric in ratio_metrics()
+        if metric.by_dimension or metric.get('of') == 'experiment_results' -%}
+        {%- do metrics.append(metric) -%}
+    {%- endfor -%}
+    {{ return(metrics) }}
+{%- endmacro %}
+
+{# One row a row of `sums` and metric; 1 − x / y is (y − x) / y, and so the same kind of ratio. #}
+{% macro experiment_numbers(sums, carried) -%}
+    {%- for metric in experiment_metrics() %}
+        select
+            {{ carried | join(', ') }},
+            '{{ metric.name }}' as metric,
+            cast(
+                {{ (metric.denominator ~ ' - (' ~ metric.numerator ~ ')') if metric.complement
+                    else metric.numerator }} as decimal(18, 4)
+            ) as numerator,
+            cast({{ metric.denominator }} as decimal(18, 4)) as denominator,
+        from {{ sums }}
+        {{ 'union all' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#
+    Sums of four numbers a unit and of their products, which are all that the statistics need.
+    Decimals add up to the same in any order, doubles do not.
+#}
+{% macro experiment_moments() -%}
+    {%- set numbers = ['numerator', 'denominator', 'numerator_before', 'denominator_before'] -%}
+    {%- for number in numbers %}
+        cast(sum({{ number }}) as double) as sum_{{ number }},
+    {%- endfor -%}
+    {%- for number in numbers -%}
+        {%- for other in numbers[loop.index0:] %}
+        cast(sum({{ number }} * {{ other }}) as double) as product_{{ number }}_{{ other }},
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endmacro %}
