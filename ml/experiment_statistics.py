@@ -95,7 +95,7 @@ def ratio_of_sums(moments: Moments) -> Ratio:
     gradient[..., 1, 3] = -before * gradient[..., 1, 2]
     # Around the ratio the linearised values have mean 0, so products need no centring; and what
     # rounding leaves where nothing varies is told from a variance by the size of the terms.
-    second = moments.products / units[..., None]
+    second = _divide(moments.products, units[..., None], at_zero=np.nan)
     raw = gradient @ second @ np.swapaxes(gradient, -1, -2)
     terms = np.abs(gradient) @ np.abs(second) @ np.swapaxes(np.abs(gradient), -1, -2)
     raw = np.where(np.abs(raw) > _ROUNDING * terms, raw, 0.0)
