@@ -93,8 +93,9 @@ def test_the_interval_of_the_lift_leaves_out_0_exactly_where_the_test_refuses():
     refused = found.p_value < 0.05
     assert 100 < refused.sum() < 400
     assert np.array_equal(refused, (found.lift_low > 0) | (found.lift_high < 0))
-    assert (found.sequential_low <= found.lift_low).all()
-    assert (found.sequential_high >= found.lift_high).all()
+    # Where the base might be 0 at one of all looks, the interval that holds at all has no end.
+    assert not (found.sequential_low > found.lift_low).any()
+    assert not (found.sequential_high < found.lift_high).any()
 
 
 def test_a_lift_on_a_base_that_may_be_nothing_has_no_interval():
