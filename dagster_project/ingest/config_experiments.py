@@ -35,7 +35,9 @@ class ExperimentSettings(BaseModel):
     def _has_its_control(self) -> Self:
         if self.control is not None and self.variants and self.control not in self.variants:
             problem = f"{self.control!r} is none of the variants"
-            raise PydanticCustomError("footfall", "{problem}", {"problem": problem, "key": "control"})
+            raise PydanticCustomError(
+                "footfall", "{problem}", {"problem": problem, "key": "control"}
+            )
         return self
 
 

@@ -70,7 +70,9 @@ def test_a_shop_tests_buyers_and_order_values(shared_data):
 
     bought = compare(per_unit(test["orders"] > 0), per_unit(control["orders"] > 0))
     shares = [figures[name]["buyers"] / figures[name]["users"] for name in ("test", "control")]
-    errors = [p * (1 - p) / (len(group) - 1) for p, group in zip(shares, (test, control), strict=True)]
+    errors = [
+        p * (1 - p) / (len(group) - 1) for p, group in zip(shares, (test, control), strict=True)
+    ]
     assert bought.difference == pytest.approx(shares[0] - shares[1])
     assert bought.p_value == pytest.approx(
         2 * stats.norm.sf((shares[0] - shares[1]) / np.sqrt(sum(errors))), rel=1e-6

@@ -75,14 +75,10 @@ def test_the_past_is_left_alone_where_hardly_anybody_has_one():
     rng = np.random.default_rng(4)
     past = np.zeros((2, 1000))
     past[:, :19] = 100
-    ours, theirs = (
-        Moments.of(units_of(rng.normal(9, 1, 1000), before=before)) for before in past
-    )
+    ours, theirs = (Moments.of(units_of(rng.normal(9, 1, 1000), before=before)) for before in past)
     assert not compare(ours, theirs).is_adjusted
     past[:, :20] = 100
-    ours, theirs = (
-        Moments.of(units_of(rng.normal(9, 1, 1000), before=before)) for before in past
-    )
+    ours, theirs = (Moments.of(units_of(rng.normal(9, 1, 1000), before=before)) for before in past)
     assert compare(ours, theirs).is_adjusted
 
 
