@@ -42,7 +42,14 @@ SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
 # So short that histories of some days go beyond it.
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
-REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
+REFERRER_HOSTS = {
+    "google.com": "search",
+    "google": "search",
+    "duckduckgo.com": "search",
+    "facebook.com": "social",
+    "youtube.com": "video",
+    "amazon.com": "shopping",
+}
 
 
 def _funnel(name: str, mode: str, unit: str, window_s: int, *events: str) -> dict[str, Any]:
