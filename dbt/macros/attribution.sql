@@ -23,8 +23,10 @@
 {%- endmacro %}
 
 {% macro attribution_models() -%}
-    values ('first'), ('last'), ('last_non_direct'), ('linear'), ('time_decay'), ('position_based'),
-        ('shapley'), ('markov')
+    select unnest([
+        'first', 'last', 'last_non_direct', 'linear', 'time_decay', 'position_based', 'shapley',
+        'markov',
+    ]) as model
 {%- endmacro %}
 
 {# Weights that are no fractions are whole numbers of this part. #}
@@ -62,8 +64,11 @@
 
         select
             *,
-            channel is distinct from lag(channel) over (
-                partition by {{ key }} order by started_at, session_id
+            coalesce(
+                channel <> lag(channel) over (
+                    partition by {{ key }} order by started_at, session_id
+                ),
+                true
             ) as opens_touch,
         from {{ visits }}
 

@@ -3,9 +3,7 @@ with
 
 models as (
 
-    select * from (
-        {{ attribution_models() }}
-    ) as models (model)
+    {{ attribution_models() }}
 
 ),
 

@@ -19,11 +19,26 @@ touches as (
 
     select
         *,
-        epoch_us(ordered_at) - epoch_us(touched_at) as age_us,
+        epoch_us(ordered_at) - epoch_us(coalesce(touched_at, ordered_at)) as age_us,
+        -- 40 % at each end and 20 % between are 2 (n - 2) to 1 for each of the n - 2.
+        case
+            when touch_count > 2 and position in (1, touch_count) then 2 * (touch_count - 2)
+            else 1
+        end as position_weight,
         cast(cast(coalesce(gross_revenue, 0) as decimal(28, 4)) * 10000 as hugeint) as credit_units,
         cast(1000000 as hugeint) as conversion_units,
     from {{ ref('int_order_touches') }}
     where report_date in (select distinct report_date from touched)
+
+),
+
+effects as (
+
+    select
+        report_month,
+        channel,
+        {{ whole_weight('removal_effect') }} as weight,
+    from {{ ref('int_removal_effects') }}
 
 ),
 
@@ -37,38 +52,23 @@ weighed as (
         touches.channel,
         touches.credit_units,
         touches.conversion_units,
-        cast(
-            case touched.model
-                when 'first' then cast(touches.position = 1 as integer)
-                when 'last' then cast(touches.position = touches.touch_count as integer)
-                when 'last_non_direct' then cast(touches.is_last_non_direct as integer)
-                when 'linear' then 1
-                -- Halves every 7 days, in microseconds.
-                when 'time_decay'
-                    then {{ whole_weight(
-                        'pow(2, -coalesce(touches.age_us, 0) / cast(604800000000 as double))'
-                    ) }}
-                -- 40, 40, and 20 between: 2 (n - 2) to 1 each.
-                when 'position_based'
-                    then case
-                        when touches.touch_count > 2
-                            and touches.position in (1, touches.touch_count)
-                            then 2 * (touches.touch_count - 2)
-                        else 1
-                    end
-                when 'shapley' then cast(touches.is_first_of_channel as integer)
-                when 'markov'
-                    then case
-                        when touches.is_first_of_channel
-                            then {{ whole_weight('effects.removal_effect') }}
-                        else 0
-                    end
-            end as hugeint
-        ) as weight,
+        cast(case touched.model
+            when 'first' then cast(touches.position = 1 as integer)
+            when 'last' then cast(touches.position = touches.touch_count as integer)
+            when 'last_non_direct' then cast(touches.is_last_non_direct as integer)
+            when 'linear' then 1
+            -- Halves every 7 days, which are so many microseconds.
+            when 'time_decay'
+                then {{ whole_weight('pow(2, -touches.age_us / cast(604800000000 as double))') }}
+            when 'position_based' then touches.position_weight
+            when 'shapley' then cast(touches.is_first_of_channel as integer)
+            when 'markov' then coalesce(effects.weight, 0)
+        end as hugeint) as weight,
     from touches
     inner join touched on touches.report_date = touched.report_date
-    left join {{ ref('int_removal_effects') }} as effects
+    left join effects
         on touched.model = 'markov'
+        and touches.is_first_of_channel
         and {{ month_of('touches.report_date') }} = effects.report_month
         and touches.channel = effects.channel
 

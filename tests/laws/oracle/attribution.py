@@ -102,6 +102,13 @@ def position_based(count: int) -> list[int]:
     return [2 * (count - 2), *[1] * (count - 2), 2 * (count - 2)]
 
 
+def decayed(order: Row, touch: Row) -> int:
+    """Half of its weight is gone after every 7 days."""
+    if touch["touched_at"] is None:
+        return PRECISION
+    return round(2.0 ** -((order["ordered_at"] - touch["touched_at"]) / HALF_LIFE) * PRECISION)
+
+
 def once_a_channel(touches: list[Row], weigh: Callable[[str], int]) -> list[int]:
     """A channel's weight on its first touch."""
     seen: set[str] = set()
@@ -121,12 +128,7 @@ def weights_of(order: Row, touches: list[Row], effects: dict[str, int]) -> dict[
         "last": only(count - 1, count),
         "last_non_direct": last_non_direct(touches),
         "linear": [1] * count,
-        "time_decay": [
-            1
-            if touch["touched_at"] is None
-            else round(2.0 ** -((order["ordered_at"] - touch["touched_at"]) / HALF_LIFE) * PRECISION)
-            for touch in touches
-        ],
+        "time_decay": [decayed(order, touch) for touch in touches],
         "position_based": position_based(count),
         "shapley": once_a_channel(touches, lambda channel: 1),
         "markov": once_a_channel(touches, lambda channel: effects[channel]),

@@ -55,6 +55,4 @@ def removal_effects(journeys: list[tuple[list[str], bool]]) -> dict[str, Fractio
     whole = reached(steps)
     if not whole:
         return {}
-    return {
-        channel: 1 - reached(steps, channel) / whole for channel in steps if channel != START
-    }
+    return {channel: 1 - reached(steps, channel) / whole for channel in steps if channel != START}
