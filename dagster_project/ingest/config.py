@@ -115,6 +115,7 @@ class GeneralSettings(ReadLimits):
     start: date | None = None
     reporting_timezone: Zone = "UTC"
     reporting_currency: Currency = "EUR"
+    rates: str | None = Field(default=None, min_length=1, max_length=4096)
     quarantine_share: float = Field(default=0.05, ge=0, le=1)
     grace_hours: int = Field(default=2, ge=0, le=240)
     schedule_hour: int = Field(default=3, ge=0, le=23)

@@ -49,6 +49,7 @@ settings:
   # start: 2026-01-01                      # first day; else the first day found
   reporting_timezone: UTC
   reporting_currency: EUR
+  # rates: rates.csv                     # date,currency,rate: units of EUR for one of the currency
   quarantine_share: 0.05                   # a batch with a larger share refused is not sealed
   grace_hours: 2                           # after midnight UTC, before a day is closed
   schedule_hour: 3

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import erasure_register, seals
+from dagster_project.ingest import erasure_register, rates, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import make_folder, write_atomic
 from dagster_project.state import StatePaths
@@ -47,12 +47,18 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> None:
-    """Write every table, each whole or not at all."""
+    """Write every table, each whole or not at all.
+
+    Raises:
+        ConfigError: the file of currency rates cannot be used.
+    """
     make_folder(paths.warehouse_inputs)
     chain = seals.load_chain(paths)
     for name, rows in _rows(settings, chain).items():
         _write(paths, name, pa.Table.from_pylist(rows, schema=_SCHEMAS[name]))
     _write(paths, "event_types", event_types_table(registry))
+    currency_rates = rates.read_rates(paths.home, settings.settings.rates)
+    _write(paths, "rates", pa.Table.from_pylist(currency_rates, schema=rates.SCHEMA))
     erasure_register.write_input(paths)
     empty = paths.warehouse_inputs / "empty_events.parquet"
     if not empty.exists():

@@ -13,7 +13,7 @@ from datetime import date
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
-from tests.laws.shop import RETENTION_OFFSETS
+from tests.laws.shop import RATES, RETENTION_OFFSETS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -103,6 +103,7 @@ def expected_tables(history: History, number: int) -> Tables:
         funnels=FUNNELS,
         referrer_hosts=REFERRER_HOSTS,
         erasures=history.erasures_at(number),
+        rates=RATES,
         retention_offsets=RETENTION_OFFSETS,
     )
 

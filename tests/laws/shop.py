@@ -3,7 +3,11 @@
 Belongs here: what a footfall installation would declare, cut down to one event name or two a role.
 """
 
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
+
+DAY = timedelta(days=1)
 
 _SESSIONABLE: dict[str, str | None] = {
     "page_viewed": "page_view",
@@ -40,6 +44,17 @@ REGISTRY: dict[str, dict[str, Any]] = {
 }
 SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
+# Around the days on which histories begin: some of their days have a rate and some have not.
+RATES = {
+    "USD": [
+        (date(2026, 3, 8), Decimal("0.92345")),
+        (date(2026, 3, 29), Decimal("1.05")),
+        (date(2026, 5, 4), Decimal("0.85")),
+        (date(2026, 5, 14), Decimal("1.0000000005")),
+        (date(2026, 10, 25), Decimal("0.3333333333")),
+        (date(2026, 11, 1), Decimal("2")),
+    ]
+}
 # So short that histories of some days go beyond it.
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
 REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
@@ -72,3 +87,17 @@ FUNNELS = [
         "order_completed",
     ),
 ]
+
+
+def rate_intervals() -> list[dict[str, Any]]:
+    """The rates as the models read them: each until the next, but eight days at most."""
+    return [
+        {
+            "currency": currency,
+            "valid_from": day,
+            "valid_to": min([later for later, _ in rates if later > day] + [day + 8 * DAY]),
+            "rate": rate,
+        }
+        for currency, rates in RATES.items()
+        for day, rate in rates
+    ]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
+from tests.laws.shop import rate_intervals
 
 Row = dict[str, Any]
 
@@ -82,6 +83,8 @@ class Warehouse:
                 select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency;
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar);
+            create table inputs.rates (currency varchar, valid_from date, valid_to date,
+                rate decimal(20, 10));
             create table inputs.erasures (request_number bigint, erased_at timestamp,
                 visitor_id varchar, user_id varchar);
             create table seeds.referrer_hosts (host varchar, kind varchar);
@@ -96,6 +99,7 @@ class Warehouse:
             (f["funnel"], f["mode"], f["unit"], f["window_s"], number, name, event)
             for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)
         ])  # fmt: skip
+        self._insert("rates", [tuple(row.values()) for row in rate_intervals()])
         self.con.executemany(
             "insert into seeds.referrer_hosts values (?, ?)", list(REFERRER_HOSTS.items())
         )

@@ -35,6 +35,7 @@ def build(
     funnels: list[Row],
     referrer_hosts: dict[str, str],
     erasures: list[Row] | None = None,
+    rates: events.Rates | None = None,
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
@@ -49,6 +50,7 @@ def build(
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
         referrer_hosts: host -> search | social.
         erasures: the register, each row with either visitor_id or user_id.
+        rates: currency -> dates with the rate of each, in any order.
         retention_offsets: period -> the last offset of retention; the page's unless given.
 
     Returns:
@@ -56,7 +58,8 @@ def build(
     """
     currency = settings["reporting_currency"]
     copies = [
-        events.derive(row, registry, settings["reporting_timezone"], currency) for row in log_rows
+        events.derive(row, registry, settings["reporting_timezone"], currency, rates or {})
+        for row in log_rows
     ]
     winners, duplicates = events.split_copies(copies)
     for event in winners:
@@ -94,7 +97,7 @@ def build(
         "funnel_steps": funnel_steps(entries, funnels),
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
-        "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
+        "arrivals_daily": events.arrivals_daily(winners, duplicates),
     }
 
 
