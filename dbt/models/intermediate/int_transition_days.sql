@@ -47,7 +47,7 @@ final as (
         count(*) as step_count,
         coalesce(
             list(seconds order by seconds) filter (where seconds is not null),
-            cast([] as double [])
+            cast([] as double[])
         ) as seconds,
     from steps
     group by report_date, report_month, state, next_state

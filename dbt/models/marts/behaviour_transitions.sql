@@ -66,7 +66,7 @@ final as (
         shares.report_month,
         shares.state,
         shares.next_state,
-        shares.step_count as "count",
+        shares.step_count as count,
         {{ ratio_columns(of='behaviour_transitions') }}
         medians.median_seconds,
     from shares

@@ -22,7 +22,7 @@ left_states as (
     select
         report_month,
         state,
-        sum("count") as steps_out,
+        sum(count) as steps_out,
         sum(probability) as probability,
     from steps
     group by report_month, state
@@ -34,7 +34,7 @@ entered_states as (
     select
         report_month,
         next_state as state,
-        sum("count") as steps_in,
+        sum(count) as steps_in,
     from steps
     where next_state <> '(exit)'
     group by report_month, next_state

@@ -7,7 +7,7 @@ what a session is (`sessions`).
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 
 from tests.laws.oracle.events import Row, in_order
@@ -39,7 +39,7 @@ def behaviour_transitions(facts: Facts) -> list[Row]:
     for session, walk in walks(facts):
         month = session["report_date"].replace(day=1)
         seconds[month, START, walk[0]["event_name"]].append(None)
-        for one, following in zip(walk, walk[1:], strict=False):
+        for one, following in pairwise(walk):
             took = (following["event_ts"] - one["event_ts"]).total_seconds()
             seconds[month, one["event_name"], following["event_name"]].append(took)
         seconds[month, walk[-1]["event_name"], EXIT].append(None)
