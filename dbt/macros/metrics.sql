@@ -57,6 +57,24 @@
   denominator: cohort_size
   by_dimension: false
   of: retention_cohorts
+- name: probability
+  description: Share of the steps out of a state that go to the next one.
+  numerator: step_count
+  denominator: state_count
+  by_dimension: false
+  of: behaviour_transitions
+- name: share
+  description: Share of the month's sessions that went the path.
+  numerator: sessions
+  denominator: all_sessions
+  by_dimension: false
+  of: top_paths
+- name: conversion_rate
+  description: Share of the path's sessions in which an order began.
+  numerator: converting_sessions
+  denominator: sessions
+  by_dimension: false
+  of: top_paths
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}

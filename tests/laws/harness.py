@@ -24,14 +24,16 @@ ORACLE_TABLES = (
     "fct_events", "fct_event_duplicates", "fct_sessions", "fct_orders", "fct_order_items",
     "fct_refunds", "fct_product_interactions", "dim_products", "map_visitor_person",
     "map_user_person", "dim_persons", "kpi_daily", "kpi_daily_by_dimension",
-    "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
+    "fct_funnel_entries", "funnel_steps", "behaviour_transitions", "top_paths", "retention_cohorts",
+    "customer_360", "arrivals_daily",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (
     "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
-    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "arrivals_by_report_date",
+    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_transition_days",
+    "int_path_days", "arrivals_by_report_date",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so
