@@ -26,6 +26,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "promotion_viewed": "impression",
     "product_reviewed": "review",
     "signed_up": "sign_up",
+    "cart_viewed": "cart_view",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
@@ -55,7 +56,8 @@ RATES = {
         (date(2026, 11, 1), Decimal("2")),
     ]
 }
-# So short that histories of some days go beyond it.
+# So short that histories of some days go beyond them.
+CART_SETTINGS = {"cart_timeout_hours": 24, "cart_recovery_days": 2, "cart_trigger_minutes": 30}
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
 REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
 
