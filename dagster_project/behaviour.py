@@ -24,7 +24,7 @@ def behaviour_diagrams(paths: StatePaths, registry: Registry) -> Mapping[str, st
     """
     rows = warehouse.query(
         paths,
-        'select state, next_state, count, probability, median_seconds, report_month '
+        "select state, next_state, count, probability, median_seconds, report_month "
         f"from marts.behaviour_transitions where {_LATEST} order by state, next_state",
     )
     if not rows:

@@ -28,6 +28,7 @@ ORACLE_TABLES = (
     "fct_funnel_entries", "funnel_steps", "behaviour_transitions", "top_paths", "retention_cohorts",
     "customer_360", "arrivals_daily",
     "fct_carts", "fct_cart_events", "cart_abandonment",
+    "fct_touchpoints", "attribution",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (
@@ -37,6 +38,7 @@ REBUILT_TABLES = (
     "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_transition_days",
     "int_path_days", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
+    "int_order_touches", "int_lost_touches", "int_removal_effects",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so

@@ -59,7 +59,14 @@ RATES = {
 # So short that histories of some days go beyond them.
 CART_SETTINGS = {"cart_timeout_hours": 24, "cart_recovery_days": 2, "cart_trigger_minutes": 30}
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
-REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
+REFERRER_HOSTS = {
+    "google.com": "search",
+    "google": "search",
+    "duckduckgo.com": "search",
+    "facebook.com": "social",
+    "youtube.com": "video",
+    "amazon.com": "shopping",
+}
 
 
 def _funnel(name: str, mode: str, unit: str, window_s: int, *events: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from tests.laws.oracle import (
+    attribution,
     carts,
     customers,
     events,
@@ -51,7 +52,7 @@ def build(
         settings: reporting_timezone, reporting_currency.
         as_of: latest closed arrival date.
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
-        referrer_hosts: host -> search | social.
+        referrer_hosts: host or source -> search | social | shopping | video.
         erasures: the register, each row with either visitor_id or user_id.
         rates: currency -> dates with the rate of each, in any order.
         retention_offsets: period -> the last offset of retention; the page's unless given.
@@ -95,6 +96,7 @@ def build(
         "fct_orders": fct_orders,
         "fct_order_items": fct_order_items,
         "fct_refunds": fct_refunds,
+        "fct_touchpoints": attribution.touchpoints(fct_sessions),
         "fct_product_interactions": interactions,
         "dim_products": lines.products(interactions),
         "map_visitor_person": person_map,
@@ -110,6 +112,7 @@ def build(
         "behaviour_transitions": paths.behaviour_transitions(facts),
         "top_paths": paths.top_paths(facts),
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
+        "attribution": attribution.attribution(facts),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
         "arrivals_daily": events.arrivals_daily(winners, duplicates),
     }
