@@ -1,7 +1,7 @@
 {#
     The one place of every ratio. `numerator` and `denominator` are counts of the KPI base;
-    `complement` is 1 − ratio, `of` a mart with counts of its own. A rate whose denominator is 0 is null. The page docs/metrics.md says
-    what the counts are.
+    `complement` is 1 − ratio, `of` a mart with counts of its own, `also_of` further marts that count
+    the same. A rate whose denominator is 0 is null. The page docs/metrics.md says what the counts are.
 #}
 {% macro ratio_metrics() %}
 {% set text %}
@@ -10,6 +10,7 @@
   numerator: clicks
   denominator: impressions
   by_dimension: true
+  also_of: [product_performance]
 - name: session_conversion_rate
   description: Share of sessions in which an order began.
   numerator: converting_sessions
@@ -57,13 +58,32 @@
   denominator: cohort_size
   by_dimension: false
   of: retention_cohorts
+- name: view_to_add_rate
+  description: Times a product was put into a cart for each time its page was opened.
+  numerator: cart_adds
+  denominator: product_views
+  by_dimension: false
+  of: product_performance
+- name: view_to_order_rate
+  description: Orders with a product for each time its page was opened.
+  numerator: orders
+  denominator: product_views
+  by_dimension: false
+  of: product_performance
+- name: average_rating
+  description: Mean rating of a product's reviews, in stars.
+  numerator: rating_sum
+  denominator: reviews
+  by_dimension: false
+  of: product_performance
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}
 
 {% macro ratio_columns(only_by_dimension=false, of='kpi_daily') -%}
     {%- for metric in ratio_metrics()
-        if metric.get('of', 'kpi_daily') == of and (metric.by_dimension or not only_by_dimension) %}
+        if of in [metric.get('of', 'kpi_daily')] + metric.get('also_of', [])
+        and (metric.by_dimension or not only_by_dimension) %}
         {{ '1 - ' if metric.complement }}cast({{ metric.numerator }} as double)
             / nullif({{ metric.denominator }}, 0) as {{ metric.name }},
     {%- endfor -%}

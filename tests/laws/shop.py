@@ -8,7 +8,7 @@ from typing import Any
 _SESSIONABLE: dict[str, str | None] = {
     "page_viewed": "page_view",
     "page_pinged": "ping",
-    "product_list_viewed": None,
+    "product_list_viewed": "list_view",
     "product_viewed": "product_view",
     "product_clicked": "product_click",
     "product_added": "cart_add",
@@ -20,6 +20,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "recommendation_shown": "impression",
     "recommendation_clicked": "click",
     "promotion_viewed": "impression",
+    "promotion_clicked": "click",
     "product_reviewed": "review",
     "signed_up": "sign_up",
 }

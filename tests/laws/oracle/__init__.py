@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from tests.laws.oracle import (
+    commerce,
     customers,
     events,
     identity,
@@ -66,6 +67,7 @@ def build(
     fct_refunds = orders.build_refunds(winners)
     fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)
     interactions = lines.interactions(winners)
+    fct_reviews = commerce.reviews(winners)
 
     ties = user_ties.UserTies(winners)
     gone = user_ties.erased_persons(erasures or [], ties)
@@ -95,6 +97,8 @@ def build(
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
         "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
+        "fct_reviews": fct_reviews,
+        "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
     }
 
 
