@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.laws.account_blocks import ACCOUNT_BLOCKS, random_erasures
 from tests.laws.building_blocks import BLOCKS, Scene, long_run
 from tests.laws.commerce_blocks import COMMERCE_BLOCKS
+from tests.laws.engagement_blocks import ENGAGEMENT_BLOCKS
 from tests.laws.shop import FUNNELS, REFERRER_HOSTS, REGISTRY, SETTINGS, SOURCES
 
 __all__ = [
@@ -46,6 +47,7 @@ BASE_DATES = (
 )
 TIMEZONES = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
 HOLES = (1, 1, 1, 1, 2, 3, 7, 30)
+STORIES = (*BLOCKS, *ACCOUNT_BLOCKS, *COMMERCE_BLOCKS, *ENGAGEMENT_BLOCKS)
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ def random_history(
     if size >= 40 and rng.randrange(100) >= 75:
         long_run(scene)
     while len(scene.rows) < size:
-        rng.choice((*BLOCKS, *ACCOUNT_BLOCKS, *COMMERCE_BLOCKS))(scene)
+        rng.choice(STORIES)(scene)
     seals = seal_rows(rng, scene)
     zone = timezone or rng.choice(TIMEZONES)
     erasures = random_erasures(scene, first_request)

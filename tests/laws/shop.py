@@ -23,6 +23,9 @@ _SESSIONABLE: dict[str, str | None] = {
     "promotion_clicked": "click",
     "product_reviewed": "review",
     "signed_up": "sign_up",
+    "content_started": "content",
+    "content_progressed": "content",
+    "content_completed": "content",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
@@ -30,6 +33,7 @@ _BACK_OFFICE: dict[str, str | None] = {
     "login_succeeded": "login",
     "login_failed": "login_failed",
     "logged_out": "logout",
+    "password_changed": "password_change",
     "profile_updated": "profile",
     "email_sent": None,
 }

@@ -14,7 +14,9 @@ from tests.laws.stories import Row, day, event, outcome, told
 def basket(event_id: str, name: str, when: str, *products: str, order_id: str = "1") -> Row:
     """An event of an order with a line a product, each of 5 euros."""
     lines = [{"product_id": product, "price": 5} for product in products]
-    return event(event_id, name, when, order_id=order_id, properties=json.dumps({"products": lines}))
+    return event(
+        event_id, name, when, order_id=order_id, properties=json.dumps({"products": lines})
+    )
 
 
 def counts(tables: dict[str, list[Row]], column: str) -> dict[tuple[date, str], object]:

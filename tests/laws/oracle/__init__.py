@@ -11,6 +11,7 @@ from datetime import date
 from tests.laws.oracle import (
     commerce,
     customers,
+    engagement,
     events,
     identity,
     kpis,
@@ -99,6 +100,8 @@ def build(
         "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
         "fct_reviews": fct_reviews,
         "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
+        "fct_auth_events": engagement.auth_events(winners),
+        "fct_content_views": engagement.content_views(winners),
     }
 
 
