@@ -76,6 +76,48 @@
   denominator: reviews
   by_dimension: false
   of: product_performance
+- name: zero_result_share
+  description: Share of searches without a hit, of those whose hits are known.
+  numerator: zero_result_searches
+  denominator: searches_with_result_count
+  by_dimension: false
+  of: search_performance
+- name: average_results
+  description: Mean hits of a search.
+  numerator: results_shown
+  denominator: searches_with_result_count
+  by_dimension: false
+  of: search_performance
+- name: search_click_rate
+  description: Share of searches after which a product was clicked or looked at.
+  numerator: searches_with_click
+  denominator: searches
+  by_dimension: false
+  of: search_performance
+- name: search_order_rate
+  description: Share of searches after which an order began.
+  numerator: searches_with_order
+  denominator: searches
+  by_dimension: false
+  of: search_performance
+- name: completion_rate
+  description: Share of views of content that were completed.
+  numerator: completions
+  denominator: content_views
+  by_dimension: false
+  of: content_engagement
+- name: average_share_seen
+  description: Mean share of the content that was seen.
+  numerator: share_seen_sum
+  denominator: views_with_share
+  by_dimension: false
+  of: content_engagement
+- name: average_dwell_s
+  description: Mean seconds that a view of content lasted.
+  numerator: dwell_s_sum
+  denominator: views_with_dwell
+  by_dimension: false
+  of: content_engagement
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from tests.laws.building_blocks import DAY, GAPS, SHORT_GAPS, Scene
+from tests.laws.building_blocks import DAY, GAPS, HALF_HOUR, MICROSECOND, SHORT_GAPS, Scene
 
 Row = dict[str, Any]
 
@@ -68,4 +68,29 @@ def basket(scene: Scene) -> None:
             at += scene.rng.choice(GAPS)
 
 
-COMMERCE_BLOCKS: tuple[Callable[[Scene], None], ...] = (review_story, shelf, basket)
+def search_story(scene: Scene) -> None:
+    """Searches for this and that in one session or two, and what comes of them."""
+    who, at = scene.actor(), scene.moment()
+    names = ("products_searched", "products_searched", "product_clicked", "product_viewed",
+             "page_viewed", "order_completed")  # fmt: skip
+    for _ in range(scene.rng.randint(2, 6)):
+        name = scene.rng.choice(names)
+        columns: Row = {}
+        if name == "products_searched":
+            found: Row = {"query": scene.rng.choice(("hat", " Red  Hat", "HAT", "", " ", None))}
+            if scene.chance(70):
+                found["result_count"] = scene.rng.choice((0, 0, 3, "12", -1, None, "many"))
+            columns["properties"] = json.dumps(found)
+        elif name == "order_completed":
+            columns["order_id"] = scene.numbered("o", 3)
+        scene.emit(name, at, who, **columns)
+        at += scene.rng.choice((*SHORT_GAPS, HALF_HOUR + MICROSECOND))
+
+
+COMMERCE_BLOCKS: tuple[Callable[[Scene], None], ...] = (
+    review_story,
+    shelf,
+    basket,
+    search_story,
+    search_story,
+)

@@ -26,6 +26,7 @@ ORACLE_TABLES = (
     "map_user_person", "dim_persons", "kpi_daily", "kpi_daily_by_dimension",
     "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
     "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
+    "fct_searches", "search_performance", "content_engagement",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (

@@ -9,6 +9,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "page_viewed": "page_view",
     "page_pinged": "ping",
     "product_list_viewed": "list_view",
+    "products_searched": "search",
     "product_viewed": "product_view",
     "product_clicked": "product_click",
     "product_added": "cart_add",

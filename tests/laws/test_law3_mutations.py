@@ -1,8 +1,8 @@
 """Law 3 has teeth: each rule that keeps it, broken on purpose, is noticed.
 
 Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not
-here: the rules (`broken_rules`, `broken_identity_rules`, `broken_retention_rules`,
-`broken_commerce_rules`) and the histories (`noticing`, `noticing_identity`).
+here: the rules (`broken_rules` and the modules `broken_…_rules`) and the histories (`noticing`,
+`noticing_identity`).
 """
 
 from functools import cache
@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from tests.laws.broken_commerce_rules import BROKEN_COMMERCE_RULES
+from tests.laws.broken_engagement_rules import BROKEN_ENGAGEMENT_RULES
 from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule
@@ -26,7 +27,13 @@ from tests.laws.harness import (
 from tests.laws.histories import History
 from tests.laws.stories import killed
 
-RULES = (*BROKEN_RULES, *BROKEN_IDENTITY_RULES, *BROKEN_RETENTION_RULES, *BROKEN_COMMERCE_RULES)
+RULES = (
+    *BROKEN_RULES,
+    *BROKEN_IDENTITY_RULES,
+    *BROKEN_RETENTION_RULES,
+    *BROKEN_COMMERCE_RULES,
+    *BROKEN_ENGAGEMENT_RULES,
+)
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 
 

@@ -18,6 +18,7 @@ from tests.laws.oracle import (
     lines,
     orders,
     retention,
+    searches,
     sessions,
     user_ties,
 )
@@ -69,6 +70,8 @@ def build(
     fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)
     interactions = lines.interactions(winners)
     fct_reviews = commerce.reviews(winners)
+    fct_searches = searches.searches(winners, fct_orders)
+    content_views = engagement.content_views(winners)
 
     ties = user_ties.UserTies(winners)
     gone = user_ties.erased_persons(erasures or [], ties)
@@ -101,7 +104,10 @@ def build(
         "fct_reviews": fct_reviews,
         "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
         "fct_auth_events": engagement.auth_events(winners),
-        "fct_content_views": engagement.content_views(winners),
+        "fct_content_views": content_views,
+        "content_engagement": engagement.content_engagement(content_views),
+        "fct_searches": fct_searches,
+        "search_performance": searches.search_performance(fct_searches),
     }
 
 

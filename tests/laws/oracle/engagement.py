@@ -1,14 +1,17 @@
 """Signing in, and what is done with content, event by event.
 
-Belongs here: docs/metrics.md, `core.fct_auth_events` and `core.fct_content_views`. Not here: what
-log-ins say of persons (`identity`).
+Belongs here: docs/metrics.md, `core.fct_auth_events`, `core.fct_content_views` and
+`marts.content_engagement`. Not here: what log-ins say of persons (`identity`).
 """
 
 from collections import defaultdict
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from tests.laws.oracle.commerce import property_of
 from tests.laws.oracle.events import Row, in_order, pick
+from tests.laws.oracle.kpis import ratio, value_of
 from tests.laws.oracle.lines import as_number, as_text
 
 AUTH_ROLES = {"login", "login_failed", "logout", "password_change"}
@@ -79,6 +82,41 @@ def content_views(winners: list[Row]) -> list[Row]:
                 "duration_s": first_of([n for n in lengths if n is not None and n >= 0]),
                 "started_at": first["event_ts"],
                 "ended_at": last["event_ts"],
+            }
+        )
+    return table
+
+
+def exact(views: list[Row], column: str) -> list[Decimal]:
+    """The values of a column that are there, to six decimals."""
+    return [round(Decimal(view[column]), 6) for view in views if view[column] is not None]
+
+
+def content_engagement(views: list[Row]) -> list[Row]:
+    """`marts.content_engagement`, from `core.fct_content_views`."""
+    by_content: dict[tuple[date, str], list[Row]] = defaultdict(list)
+    for view in sorted(views, key=lambda view: (view["started_at"], view["event_key"])):
+        if not view["is_bot"]:
+            by_content[view["report_date"], value_of(view["content_id"])].append(view)
+    table = []
+    for (day, content_id), mine in by_content.items():
+        shares, dwells = exact(mine, "share_seen"), exact(mine, "dwell_s")
+        completions = sum(view["is_completed"] for view in mine)
+        table.append(
+            {
+                "report_date": day,
+                "content_id": content_id,
+                "content_type": first_of([view["content_type"] for view in reversed(mine)]),
+                "content_views": len(mine),
+                "content_visitors": len({view["visitor_id"] for view in mine} - {None}),
+                "completions": completions,
+                "views_with_share": len(shares),
+                "share_seen_sum": sum(shares, Decimal(0)),
+                "views_with_dwell": len(dwells),
+                "dwell_s_sum": sum(dwells, Decimal(0)),
+                "completion_rate": ratio(completions, len(mine)),
+                "average_share_seen": ratio(sum(shares), len(shares)),
+                "average_dwell_s": ratio(sum(dwells), len(dwells)),
             }
         )
     return table
