@@ -118,6 +118,24 @@
   denominator: views_with_dwell
   by_dimension: false
   of: content_engagement
+- name: support
+  description: Share of orders that have both products.
+  numerator: orders_with_both
+  denominator: orders_in_window
+  by_dimension: false
+  of: product_affinity
+- name: confidence
+  description: Share of a product's orders that have the other one too.
+  numerator: orders_with_both
+  denominator: orders_with_product
+  by_dimension: false
+  of: product_affinity
+- name: lift
+  description: Times more often that two products come together than by chance.
+  numerator: orders_with_both * orders_in_window
+  denominator: orders_with_product * orders_with_other
+  by_dimension: false
+  of: product_affinity
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}

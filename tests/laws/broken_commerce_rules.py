@@ -68,6 +68,17 @@ LISTED = told(
     ]),
     (day(12), [event("m", "product_list_viewed", "11 11:00", product_id="a")]),
 )  # fmt: skip
+# Orders of a date that the window of four has left, and of one after as_of; four products in one.
+WINDOWED = told(
+    (day(11), [basket("o", "order_completed", "11 10:00", "a", "b")]),
+    (day(14), [
+        basket("p", "order_completed", "14 10:00", "a", "b", "c", order_id="2"),
+        basket("q", "order_completed", "14 11:00", "a", "b", "c", "d", order_id="3"),
+        basket("s", "order_completed", "14 11:00", "a", "c", "c", order_id="5"),
+        dict(basket("r", "order_completed", "14 12:00", "a", "d", order_id="4"), is_bot=True),
+    ]),
+    (day(15), [basket("t", "order_completed", "16 00:10", "b", "d", order_id="6")]),
+)  # fmt: skip
 
 BROKEN_COMMERCE_RULES = (
     BrokenRule(
@@ -138,5 +149,51 @@ BROKEN_COMMERCE_RULES = (
         DISPLACED_KINDS,
         "product_performance",
         deletes_by(),
+    ),
+    BrokenRule(
+        "affinity never lets an order go",
+        WINDOWED,
+        "product_affinity",
+        text(r"interval \(4 - 1\) day", "interval (4) day"),
+    ),
+    BrokenRule(
+        "affinity looks beyond as_of",
+        WINDOWED,
+        "product_affinity",
+        text(
+            r"(- interval \(4 - 1\) day,\s+cast\(as_of_date as timestamp\))", r"\1 + interval 1 day"
+        ),
+    ),
+    BrokenRule(
+        "large orders have pairs",
+        WINDOWED,
+        "product_affinity",
+        text(r"product_count <= 3", "product_count > 0"),
+    ),
+    BrokenRule(
+        "bots' orders have pairs",
+        WINDOWED,
+        "product_affinity",
+        text(r" and not is_bot", ""),
+    ),
+    BrokenRule(
+        "a product that is twice in an order is two",
+        WINDOWED,
+        "product_affinity",
+        text(r"select distinct\s+order_key", "select order_key"),
+    ),
+    BrokenRule(
+        "partners as frequent as each other in any order",
+        WINDOWED,
+        "product_affinity",
+        text(
+            r"others\.orders_with_product, pairs\.other_product_id", "pairs.other_product_id desc"
+        ),
+    ),
+    BrokenRule(
+        "a product has a partner too many",
+        WINDOWED,
+        "product_affinity",
+        text(r"counts\.rank <= 2", "counts.rank <= 3"),
     ),
 )

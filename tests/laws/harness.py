@@ -13,7 +13,8 @@ from datetime import date
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
-from tests.laws.shop import RETENTION_OFFSETS
+from tests.laws.oracle.affinity import Window
+from tests.laws.shop import AFFINITY, RETENTION_OFFSETS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -27,6 +28,7 @@ ORACLE_TABLES = (
     "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
     "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
     "fct_searches", "search_performance", "content_engagement",
+    "product_affinity",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (
@@ -40,7 +42,7 @@ REBUILT_TABLES = (
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts",)
+DERIVED_VIEWS = ("retention_cohorts", "product_affinity")
 
 
 @dataclass
@@ -106,6 +108,7 @@ def expected_tables(history: History, number: int) -> Tables:
         referrer_hosts=REFERRER_HOSTS,
         erasures=history.erasures_at(number),
         retention_offsets=RETENTION_OFFSETS,
+        affinity=Window(*AFFINITY.values()),
     )
 
 

@@ -48,6 +48,8 @@ SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
 # So short that histories of some days go beyond it.
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
+# And so narrow that they leave something out of it.
+AFFINITY = {"affinity_days": 4, "affinity_max_products": 3, "affinity_partners": 2}
 REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
 
 

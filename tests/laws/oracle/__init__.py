@@ -22,10 +22,13 @@ from tests.laws.oracle import (
     sessions,
     user_ties,
 )
+from tests.laws.oracle.affinity import Window, product_affinity
 from tests.laws.oracle.events import Row, pick
 from tests.laws.oracle.funnels import funnel_entries, funnel_steps
 
 __all__ = ["Row", "build"]
+
+AFFINITY = Window()
 
 
 def build(
@@ -39,6 +42,7 @@ def build(
     referrer_hosts: dict[str, str],
     erasures: list[Row] | None = None,
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
+    affinity: Window = AFFINITY,
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
 
@@ -53,6 +57,7 @@ def build(
         referrer_hosts: host -> search | social.
         erasures: the register, each row with either visitor_id or user_id.
         retention_offsets: period -> the last offset of retention; the page's unless given.
+        affinity: settings of affinity; the page's unless given.
 
     Returns:
         Table name -> rows, in no particular order.
@@ -103,6 +108,7 @@ def build(
         "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
         "fct_reviews": fct_reviews,
         "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
+        "product_affinity": product_affinity(facts, fct_order_items, as_of, affinity),
         "fct_auth_events": engagement.auth_events(winners),
         "fct_content_views": content_views,
         "content_engagement": engagement.content_engagement(content_views),
