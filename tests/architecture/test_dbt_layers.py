@@ -28,6 +28,7 @@ SOURCES_OF_THE_MODELS = {
     "int_funnels": {"inputs.funnels"},
     "int_order_values": {"inputs.sources"},
     "kpi_daily": {"inputs.log_days"},
+    "product_affinity": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
     "recommendations": {"ml.recommendations"},
     "similar_products": {"ml.similar_products"},

@@ -15,12 +15,13 @@ from dagster_project.dbt_build import NodeResult
 from dagster_project.definitions import build_defs
 from dagster_project.state import StatePaths
 from tests.dbt_manifest import nodes_of_type
-from tests.laws.harness import RECORD_TABLES
+from tests.laws.harness import DERIVED_VIEWS, RECORD_TABLES
 
 DAYS = ("2026-11-01", "2026-11-02")
 
-# One over records is counted in what is published, and retention works out rates at reading.
-VIEWS_OF_MARTS = (*RECORD_TABLES, "retention_cohorts")
+# One over records is counted in what is published; retention and affinity are worked out at
+# reading.
+VIEWS_OF_MARTS = (*RECORD_TABLES, *DERIVED_VIEWS)
 
 
 @pytest.fixture(scope="module")

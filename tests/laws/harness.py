@@ -13,8 +13,9 @@ from datetime import date, timedelta
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
+from tests.laws.oracle.affinity import Window
 from tests.laws.oracle.carts import CartLimits
-from tests.laws.shop import CART_SETTINGS, RATES, RETENTION_OFFSETS
+from tests.laws.shop import AFFINITY, CART_SETTINGS, RATES, RETENTION_OFFSETS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -29,6 +30,9 @@ ORACLE_TABLES = (
     "customer_360", "arrivals_daily",
     "fct_carts", "fct_cart_events", "cart_abandonment",
     "fct_touchpoints", "attribution",
+    "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
+    "fct_searches", "search_performance", "content_engagement",
+    "product_affinity",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (
@@ -45,7 +49,7 @@ REBUILT_TABLES = (
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts", "fct_carts", "cart_abandonment")
+DERIVED_VIEWS = ("retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity")
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),
     timedelta(days=CART_SETTINGS["cart_recovery_days"]),
@@ -117,6 +121,7 @@ def expected_tables(history: History, number: int) -> Tables:
         rates=RATES,
         retention_offsets=RETENTION_OFFSETS,
         cart_limits=CART_LIMITS,
+        affinity=Window(*AFFINITY.values()),
     )
 
 

@@ -17,6 +17,8 @@ from tests.laws.account_blocks import ACCOUNT_BLOCKS, random_erasures
 from tests.laws.building_blocks import BLOCKS, Scene, long_run
 from tests.laws.campaign_blocks import CAMPAIGN_BLOCKS
 from tests.laws.cart_blocks import CART_BLOCKS
+from tests.laws.commerce_blocks import COMMERCE_BLOCKS
+from tests.laws.engagement_blocks import ENGAGEMENT_BLOCKS
 from tests.laws.shop import FUNNELS, REFERRER_HOSTS, REGISTRY, SETTINGS, SOURCES
 
 __all__ = [
@@ -51,6 +53,8 @@ ALL_BLOCKS = (
     *ACCOUNT_BLOCKS,
     *CART_BLOCKS,
     *CAMPAIGN_BLOCKS,
+    *COMMERCE_BLOCKS,
+    *ENGAGEMENT_BLOCKS,
 )
 TIMEZONES = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
 HOLES = (1, 1, 1, 1, 2, 3, 7, 30)

@@ -12,7 +12,8 @@ DAY = timedelta(days=1)
 _SESSIONABLE: dict[str, str | None] = {
     "page_viewed": "page_view",
     "page_pinged": "ping",
-    "product_list_viewed": None,
+    "product_list_viewed": "list_view",
+    "products_searched": "search",
     "product_viewed": "product_view",
     "product_clicked": "product_click",
     "product_added": "cart_add",
@@ -24,9 +25,13 @@ _SESSIONABLE: dict[str, str | None] = {
     "recommendation_shown": "impression",
     "recommendation_clicked": "click",
     "promotion_viewed": "impression",
+    "promotion_clicked": "click",
     "product_reviewed": "review",
     "signed_up": "sign_up",
     "cart_viewed": "cart_view",
+    "content_started": "content",
+    "content_progressed": "content",
+    "content_completed": "content",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
@@ -34,6 +39,7 @@ _BACK_OFFICE: dict[str, str | None] = {
     "login_succeeded": "login",
     "login_failed": "login_failed",
     "logged_out": "logout",
+    "password_changed": "password_change",
     "profile_updated": "profile",
     "email_sent": None,
 }
@@ -59,6 +65,8 @@ RATES = {
 # So short that histories of some days go beyond them.
 CART_SETTINGS = {"cart_timeout_hours": 24, "cart_recovery_days": 2, "cart_trigger_minutes": 30}
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
+# And so narrow that they leave something out of it.
+AFFINITY = {"affinity_days": 4, "affinity_max_products": 3, "affinity_partners": 2}
 REFERRER_HOSTS = {
     "google.com": "search",
     "google": "search",

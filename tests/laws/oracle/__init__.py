@@ -11,7 +11,9 @@ from datetime import date
 from tests.laws.oracle import (
     attribution,
     carts,
+    commerce,
     customers,
+    engagement,
     events,
     identity,
     kpis,
@@ -19,13 +21,17 @@ from tests.laws.oracle import (
     orders,
     paths,
     retention,
+    searches,
     sessions,
     user_ties,
 )
+from tests.laws.oracle.affinity import Window, product_affinity
 from tests.laws.oracle.events import Row, pick
 from tests.laws.oracle.funnels import funnel_entries, funnel_steps
 
 __all__ = ["Row", "build"]
+
+AFFINITY = Window()
 
 
 def build(
@@ -41,6 +47,7 @@ def build(
     rates: events.Rates | None = None,
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
     cart_limits: carts.CartLimits | None = None,
+    affinity: Window = AFFINITY,
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
 
@@ -57,6 +64,7 @@ def build(
         rates: currency -> dates with the rate of each, in any order.
         retention_offsets: period -> the last offset of retention; the page's unless given.
         cart_limits: timeout and recovery of carts; the page's unless given.
+        affinity: settings of affinity; the page's unless given.
 
     Returns:
         Table name -> rows, in no particular order.
@@ -74,6 +82,9 @@ def build(
     fct_refunds = orders.build_refunds(winners)
     fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)
     interactions = lines.interactions(winners)
+    fct_reviews = commerce.reviews(winners)
+    fct_searches = searches.searches(winners, fct_orders)
+    content_views = engagement.content_views(winners)
 
     ties = user_ties.UserTies(winners)
     gone = user_ties.erased_persons(erasures or [], ties)
@@ -115,6 +126,14 @@ def build(
         "attribution": attribution.attribution(facts),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
         "arrivals_daily": events.arrivals_daily(winners, duplicates),
+        "fct_reviews": fct_reviews,
+        "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
+        "product_affinity": product_affinity(facts, fct_order_items, as_of, affinity),
+        "fct_auth_events": engagement.auth_events(winners),
+        "fct_content_views": content_views,
+        "content_engagement": engagement.content_engagement(content_views),
+        "fct_searches": fct_searches,
+        "search_performance": searches.search_performance(fct_searches),
     }
 
 
