@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
+from dagster_project.ingest.config_experiments import Experiments
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
 from dagster_project.ingest.mapping_sql import check_expression
 
@@ -338,6 +339,7 @@ class Settings(_Strict):
     settings: GeneralSettings = Field(default_factory=lambda: GeneralSettings())
     events: dict[Name, CustomEvent] = Field(default_factory=dict)
     funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
+    experiments: Experiments = Field(default_factory=dict)
 
 
 def load_settings(path: Path) -> Settings:

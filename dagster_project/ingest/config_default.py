@@ -74,6 +74,13 @@ funnels:
     unit: person                          # person, visitor, session
     window: 7 days
     steps: [product_viewed, product_added, checkout_started, order_completed]
+
+# What was planned of experiments; one that is not here is analysed with equal shares.
+# experiments:
+#   free-shipping:
+#     control: control                     # else the variant named control, else the first by name
+#     variants: {control: 90, treatment: 10}   # shares that persons should fall into
+#     units: 20000                         # persons planned for, of all variants together
 """
 
 

@@ -166,6 +166,24 @@
   denominator: orders_with_product * orders_with_other
   by_dimension: false
   of: [product_affinity]
+- name: unit_conversion_rate
+  description: Share of an experiment's units with an order.
+  numerator: ordering_units
+  denominator: units
+  by_dimension: false
+  of: [experiment_results]
+- name: orders_per_unit
+  description: Orders for each of an experiment's units.
+  numerator: orders
+  denominator: units
+  by_dimension: false
+  of: [experiment_results]
+- name: revenue_per_unit
+  description: Gross revenue for each of an experiment's units.
+  numerator: gross_revenue
+  denominator: units
+  by_dimension: false
+  of: [experiment_results]
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}

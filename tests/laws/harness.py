@@ -33,8 +33,9 @@ ORACLE_TABLES = (
     "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
     "fct_searches", "search_performance", "content_engagement",
     "product_affinity",
+    "fct_experiment_exposures", "fct_experiment_units",
 )  # fmt: skip
-# No page defines these: they must be what a rebuild gives. The last four hold model outputs.
+# No page defines these: they must be what a rebuild gives. The last six hold model outputs.
 REBUILT_TABLES = (
     "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
@@ -44,12 +45,15 @@ REBUILT_TABLES = (
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_order_touches", "int_lost_touches", "int_removal_effects",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
+    "experiment_statistics", "experiment_results",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity")
+DERIVED_VIEWS = (
+    "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
+)  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),
     timedelta(days=CART_SETTINGS["cart_recovery_days"]),

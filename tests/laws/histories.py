@@ -19,6 +19,7 @@ from tests.laws.campaign_blocks import CAMPAIGN_BLOCKS
 from tests.laws.cart_blocks import CART_BLOCKS
 from tests.laws.commerce_blocks import COMMERCE_BLOCKS
 from tests.laws.engagement_blocks import ENGAGEMENT_BLOCKS
+from tests.laws.experiment_blocks import EXPERIMENT_BLOCKS
 from tests.laws.shop import FUNNELS, REFERRER_HOSTS, REGISTRY, SETTINGS, SOURCES
 
 __all__ = [
@@ -55,6 +56,7 @@ ALL_BLOCKS = (
     *CAMPAIGN_BLOCKS,
     *COMMERCE_BLOCKS,
     *ENGAGEMENT_BLOCKS,
+    *EXPERIMENT_BLOCKS,
 )
 TIMEZONES = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
 HOLES = (1, 1, 1, 1, 2, 3, 7, 30)

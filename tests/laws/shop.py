@@ -32,6 +32,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "content_started": "content",
     "content_progressed": "content",
     "content_completed": "content",
+    "experiment_viewed": "experiment",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
