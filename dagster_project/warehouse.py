@@ -16,7 +16,7 @@ from dagster_project.ingest.durable import crash_point
 from dagster_project.state import StatePaths
 
 # What the derived tables depend on beside the log; the rest of the inputs follows the log.
-_SETTING_INPUTS = ("sources", "settings", "event_types", "funnels")
+_SETTING_INPUTS = ("sources", "settings", "event_types", "funnels", "triggers")
 
 
 def inputs_fingerprint(paths: StatePaths) -> str:

@@ -70,6 +70,23 @@ funnels:
     unit: person                          # person, visitor, session
     window: 7 days
     steps: [product_viewed, product_added, checkout_started, order_completed]
+
+# Behaviour that asks for a response; records/outbox holds what is to be sent.
+triggers:
+  smartphones_compared:
+    when: products_viewed                 # so many different products of a category in the window
+    category: smartphones
+    products: 3
+    window: 10 minutes
+    respond: {action: bundle, category: headphones}
+    cooldown: 7 days                      # in which a visitor fires it once
+    # daily_budget: 500                   # firings a day; any number
+    holdout_pct: 10                       # visitors who get no response, to measure its effect
+  shoes_disliked:
+    when: negative_review
+    category: shoes
+    max_rating: 2
+    respond: {action: discount, suggest: better_rated, discount_pct: [10, 15]}
 """
 
 

@@ -26,6 +26,8 @@ SOURCES_OF_THE_MODELS = {
     "int_order_values": {"inputs.sources"},
     "kpi_daily": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
+    "int_triggers": {"inputs.triggers"},
+    "trigger_firings": {"inputs.triggers"},
     "recommendations": {"ml.recommendations"},
     "similar_products": {"ml.similar_products"},
     "anomaly_scores": {"ml.anomaly_scores"},

@@ -13,7 +13,7 @@ from datetime import date
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
-from tests.laws.shop import RETENTION_OFFSETS
+from tests.laws.shop import RETENTION_OFFSETS, TRIGGERS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -25,6 +25,7 @@ ORACLE_TABLES = (
     "fct_refunds", "fct_product_interactions", "dim_products", "map_visitor_person",
     "map_user_person", "dim_persons", "kpi_daily", "kpi_daily_by_dimension",
     "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
+    "trigger_firings",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (
@@ -32,13 +33,14 @@ REBUILT_TABLES = (
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
     "int_active_persons", "int_person_cohorts", "int_cohort_activity", "arrivals_by_report_date",
+    "int_trigger_events", "int_trigger_firings",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts",)
+DERIVED_VIEWS = ("retention_cohorts", "trigger_firings")
 
 
 @dataclass
@@ -104,6 +106,7 @@ def expected_tables(history: History, number: int) -> Tables:
         referrer_hosts=REFERRER_HOSTS,
         erasures=history.erasures_at(number),
         retention_offsets=RETENTION_OFFSETS,
+        triggers=TRIGGERS,
     )
 
 

@@ -1,8 +1,8 @@
 """Law 3 has teeth: each rule that keeps it, broken on purpose, is noticed.
 
 Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not
-here: the rules (`broken_rules`, `broken_identity_rules`, `broken_retention_rules`) and the
-histories (`noticing`, `noticing_identity`).
+here: the rules (`broken_rules`, and `broken_identity_rules` and others like it) and the histories
+ (`noticing`, `noticing_identity`).
 """
 
 from functools import cache
@@ -12,6 +12,7 @@ import pytest
 from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule
+from tests.laws.broken_trigger_rules import BROKEN_TRIGGER_RULES
 from tests.laws.compiled import compiled_models
 from tests.laws.harness import (
     ORACLE_TABLES,
@@ -25,7 +26,9 @@ from tests.laws.harness import (
 from tests.laws.histories import History
 from tests.laws.stories import killed
 
-RULES = (*BROKEN_RULES, *BROKEN_IDENTITY_RULES, *BROKEN_RETENTION_RULES)
+RULES = (
+    *BROKEN_RULES, *BROKEN_IDENTITY_RULES, *BROKEN_RETENTION_RULES, *BROKEN_TRIGGER_RULES,
+)  # fmt: skip
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 
 

@@ -5,7 +5,7 @@ imported or repeated; where the two differ, one of them misreads the page. Where
 case open, the docstring of the function that decides it says "Reading".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tests.laws.oracle import (
@@ -17,6 +17,7 @@ from tests.laws.oracle import (
     orders,
     retention,
     sessions,
+    triggers as trigger_rules,
     user_ties,
 )
 from tests.laws.oracle.events import Row, pick
@@ -36,6 +37,7 @@ def build(
     referrer_hosts: dict[str, str],
     erasures: list[Row] | None = None,
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
+    triggers: Sequence[Row] = (),
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
 
@@ -50,6 +52,7 @@ def build(
         referrer_hosts: host -> search | social.
         erasures: the register, each row with either visitor_id or user_id.
         retention_offsets: period -> the last offset of retention; the page's unless given.
+        triggers: the declared ones, with the columns of `inputs.triggers` each.
 
     Returns:
         Table name -> rows, in no particular order.
@@ -76,6 +79,7 @@ def build(
 
     with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
     entries = funnel_entries(with_visitor, funnels)
+    dim_products = lines.products(interactions)
     return {
         "fct_events": [pick(event, events.EVENT_COLUMNS) for event in winners],
         "fct_event_duplicates": [pick(row, events.DUPLICATE_COLUMNS) for row in duplicates],
@@ -84,7 +88,7 @@ def build(
         "fct_order_items": fct_order_items,
         "fct_refunds": fct_refunds,
         "fct_product_interactions": interactions,
-        "dim_products": lines.products(interactions),
+        "dim_products": dim_products,
         "map_visitor_person": person_map,
         "map_user_person": user_ties.build_user_map(ties, gone),
         "dim_persons": persons,
@@ -95,6 +99,7 @@ def build(
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
         "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
+        "trigger_firings": trigger_rules.trigger_firings(with_visitor, triggers, dim_products),
     }
 
 

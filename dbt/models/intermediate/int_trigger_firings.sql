@@ -1,0 +1,255 @@
+{{
+    config(
+        materialized='replace_touched',
+        replace_key=['rule', 'visitor_id', 'fired_at'],
+        prune_by='report_date',
+        touched=['int_touched_firings'],
+    )
+}}
+
+-- Of the moments at which a rule's condition holds, those that its cool-down lets through: the
+-- first, then each time the first that comes a cool-down later. What lies before a visitor's first
+-- touched date is as it was, and so is the walk up to it.
+with recursive
+
+rules as (
+
+    select * from {{ ref('int_triggers') }}
+
+),
+
+touched as (
+
+    select * from {{ ref('int_touched_triggers') }}
+
+),
+
+starts as (
+
+    select
+        touched.rule,
+        touched.visitor_id,
+        min(touched.event_date) as first_date,
+        any_value(rules.cooldown_s) as cooldown_s,
+        any_value(rules.cooldown_days) as cooldown_days,
+    from touched
+    inner join rules on touched.rule = rules.rule
+    group by touched.rule, touched.visitor_id
+
+),
+
+-- Where a firing may be: within reach of a touched date, or where one that goes held others back.
+spans as (
+
+    select
+        touched.rule,
+        touched.visitor_id,
+        touched.event_date as first_date,
+        rules.reach_days as later_days,
+    from touched
+    inner join rules on touched.rule = rules.rule
+    union
+    select
+        firings.rule,
+        firings.visitor_id,
+        cast(firings.fired_at as date) as first_date,
+        rules.cooldown_days as later_days,
+    from {{ ref('int_touched_firings') }} as firings
+    inner join rules on firings.rule = rules.rule
+
+),
+
+dates as (
+
+    select distinct
+        rule,
+        visitor_id,
+        cast(unnest(generate_series(
+            cast(first_date as timestamp),
+            cast(first_date + later_days as timestamp),
+            interval 1 day
+        )) as date) as fired_date,
+    from spans
+
+),
+
+event_dates as (
+
+    select distinct
+        cast(unnest(generate_series(
+            cast(dates.fired_date - rules.reach_days as timestamp),
+            cast(dates.fired_date as timestamp),
+            interval 1 day
+        )) as date) as event_date,
+    from (select distinct rule, fired_date from dates) as dates
+    inner join rules on dates.rule = rules.rule
+
+),
+
+events as (
+
+    select
+        events.*,
+        rules.window_s,
+        rules.condition = 'negative_review' as is_review,
+        rules.product_count,
+        rules.cooldown_s,
+    from {{ ref('int_trigger_events') }} as events
+    inner join rules on events.rule = rules.rule
+    where events.visitor_id in (select visitor_id from starts)
+        and events.event_date in (select event_date from event_dates)
+        and (rules.max_rating is null or events.rating <= rules.max_rating)
+
+),
+
+counted as (
+
+    select
+        *,
+        {{ distinct_within('product_id', ['rule', 'visitor_id'], 'event_ts', 'window_s') }}
+            as products,
+    from events
+
+),
+
+moments as (
+
+    select
+        rule,
+        visitor_id,
+        event_ts as fired_at,
+        any_value(report_date) as report_date,
+        any_value(window_s) as window_s,
+        any_value(cooldown_s) as cooldown_s,
+        max_by(struct_pack(user_id := user_id), event_key).user_id as user_id,
+    from counted
+    where (is_review or products >= product_count)
+        and (rule, visitor_id, event_date) in (select rule, visitor_id, fired_date from dates)
+    group by rule, visitor_id, event_ts
+
+),
+
+followed as (
+
+    select
+        *,
+        {{ first_after(['rule', 'visitor_id'], 'fired_at', 'cooldown_s') }} as next_at,
+    from moments
+
+),
+
+kept as (
+
+    select
+        starts.rule,
+        starts.visitor_id,
+        max(firings.fired_at) as fired_at,
+    from {{ state('int_trigger_firings') }} as firings
+    inner join starts
+        on firings.rule = starts.rule
+        and firings.visitor_id = starts.visitor_id
+        and firings.fired_at < starts.first_date
+    where firings.report_date in (
+            select distinct cast(unnest(generate_series(
+                cast(first_date - cooldown_days - 1 as timestamp),
+                cast(first_date + 1 as timestamp),
+                interval 1 day
+            )) as date) as report_date
+            from (select distinct first_date, cooldown_days from starts) as spans
+        )
+    group by starts.rule, starts.visitor_id
+
+),
+
+first_of_each as (
+
+    select
+        followed.rule,
+        followed.visitor_id,
+        min(followed.fired_at) as fired_at,
+    from followed
+    inner join starts
+        on followed.rule = starts.rule
+        and followed.visitor_id = starts.visitor_id
+    left join kept
+        on followed.rule = kept.rule
+        and followed.visitor_id = kept.visitor_id
+    where followed.fired_at >= starts.first_date
+        and (
+            kept.fired_at is null
+            or followed.fired_at >= kept.fired_at + to_seconds(starts.cooldown_s)
+        )
+    group by followed.rule, followed.visitor_id
+
+),
+
+walk as (
+
+    select followed.*
+    from followed
+    inner join first_of_each
+        on followed.rule = first_of_each.rule
+        and followed.visitor_id = first_of_each.visitor_id
+        and followed.fired_at = first_of_each.fired_at
+    union all
+    select followed.*
+    from walk
+    inner join followed
+        on walk.rule = followed.rule
+        and walk.visitor_id = followed.visitor_id
+        and walk.next_at = followed.fired_at
+
+),
+
+evidence as (
+
+    select
+        walk.rule,
+        walk.visitor_id,
+        walk.fired_at,
+        events.event_ts,
+        events.event_key,
+        list(events.product_id) as product_ids,
+    from walk
+    inner join events
+        on walk.rule = events.rule
+        and walk.visitor_id = events.visitor_id
+        and events.event_ts >= walk.fired_at - to_seconds(walk.window_s)
+        and events.event_ts <= walk.fired_at
+    group by walk.rule, walk.visitor_id, walk.fired_at, events.event_ts, events.event_key
+
+),
+
+told as (
+
+    select
+        rule,
+        visitor_id,
+        fired_at,
+        list(event_key order by event_ts, event_key) as evidence_event_keys,
+        list_sort(list_distinct(flatten(list(product_ids)))) as product_ids,
+    from evidence
+    group by rule, visitor_id, fired_at
+
+),
+
+final as (
+
+    select
+        {{ firing_id('walk.rule', 'walk.visitor_id', 'walk.fired_at') }} as firing_id,
+        walk.rule,
+        walk.visitor_id,
+        walk.user_id,
+        walk.report_date,
+        walk.fired_at,
+        told.product_ids,
+        told.evidence_event_keys,
+    from walk
+    inner join told
+        on walk.rule = told.rule
+        and walk.visitor_id = told.visitor_id
+        and walk.fired_at = told.fired_at
+
+)
+
+select * from final

@@ -1,0 +1,160 @@
+"""Triggers situation by situation: law 3 after every run, and what fires by hand.
+
+Belongs here: windows, cool-downs, budgets, and what late events do to them. Not here: what is sent
+(`tests/integration/records`), nor rules broken on purpose.
+
+The shop's rule `bags_compared` wants two different bags within ten minutes, fires once a day for a
+visitor and twice a day in all; `shoes_disliked` wants a review of at most two stars, once an hour.
+"""
+
+from datetime import datetime
+
+from tests.laws.stories import at, day, event, killed, outcome, told
+
+Row = dict[str, object]
+
+
+def bag(event_id: str, when: str, product: str, visitor: str = "v", **columns: object) -> Row:
+    """A view of a bag."""
+    return event(event_id, "product_viewed", when, visitor, product_id=product, category="bags",
+                 **columns)  # fmt: skip
+
+
+def review(event_id: str, when: str, product: str, stars: float, visitor: str = "v") -> Row:
+    """A review of shoes."""
+    return event(event_id, "product_reviewed", when, visitor, product_id=product,
+                 category="shoes", properties=f'{{"rating": {stars}}}')  # fmt: skip
+
+
+def fired(tables: dict[str, list[Row]], rule: str = "bags_compared") -> list[datetime]:
+    """When a rule fired, in order."""
+    return sorted(row["fired_at"] for row in tables["trigger_firings"] if row["rule"] == rule)
+
+
+def test_the_window_is_ten_minutes_to_the_microsecond_and_crosses_midnight():
+    first = bag("a", "11 23:55", "p1")
+    for second, times in (("12 00:05:00", [at("12 00:05")]), ("12 00:05:00.000001", [])):
+        tables = outcome(told((day(11), [first]), (day(12), [bag("b", second, "p2")])))
+        assert fired(tables) == times, second
+
+
+def test_the_same_product_thrice_is_one():
+    rows = [bag(f"{n}", f"11 10:0{n}", "p1") for n in range(3)]
+    assert fired(outcome(told((day(11), rows)))) == []
+    assert fired(outcome(told((day(11), [*rows, bag("x", "11 10:03", "p2")])))) == [at("11 10:03")]
+
+
+def test_a_late_view_completes_a_firing_and_another_brings_it_forward():
+    steps = ((day(11), [bag("a", "11 10:00", "p1"), bag("c", "11 10:09", "p2")]),)
+    assert fired(outcome(told(*steps))) == [at("11 10:09")]
+    steps = (*steps, (day(13), [bag("b", "11 10:04", "p3")]))
+    assert fired(outcome(told(*steps))) == [at("11 10:04")]
+
+
+def test_a_copy_that_arrived_first_takes_a_firing_back():
+    rows = [bag("a", "11 10:00", "p1"), bag("b", "11 10:05", "p2")]
+    steps = ((day(12), rows),)
+    assert fired(outcome(told(*steps))) == [at("11 10:05")]
+    # By the older arrival it was somebody else's view.
+    steps = (*steps, (day(11), [bag("b", "11 10:05", "p2", "other")]))
+    assert fired(outcome(told(*steps))) == []
+
+
+def test_a_cool_down_lets_the_first_moment_after_it_through_and_late_data_moves_the_chain():
+    pairs = [
+        bag(f"{number}{product}", f"{number} {hour}:0{product}", f"p{product}")
+        for number, hour in ((11, 12), (12, 10), (13, 9))
+        for product in (1, 2)
+    ]
+    # The 12th at 10:02 is within a day of the 11th at 12:02; the 13th at 9:02 is beyond.
+    tables = outcome(told((day(13), pairs)))
+    assert fired(tables) == [at("11 12:02"), at("13 09:02")]
+    # An earlier moment on the 11th lets the 12th through, which holds back the 13th.
+    earlier = [bag("x1", "11 10:01", "p1"), bag("x2", "11 10:02", "p2")]
+    tables = outcome(told((day(13), pairs), (day(14), earlier)))
+    assert fired(tables) == [at("11 10:02"), at("12 10:02")]
+
+
+def test_a_cool_down_ends_exactly_when_it_is_over():
+    rows = [bag(f"{n}{p}", f"{n} 10:0{p}", f"p{p}") for n in (11, 12) for p in (1, 2)]
+    assert fired(outcome(told((day(12), rows)))) == [at("11 10:02"), at("12 10:02")]
+
+
+def test_a_days_budget_goes_to_the_first_and_late_data_may_put_another_out():
+    def of(visitor: str, minute: int) -> list[Row]:
+        return [bag(f"{visitor}{n}", f"11 10:{minute + n:02}", f"p{n}", visitor) for n in (0, 1)]
+
+    steps = ((day(11), [*of("a", 10), *of("b", 20), *of("c", 30)]),)
+    assert fired(outcome(told(*steps))) == [at("11 10:11"), at("11 10:21")]
+    steps = (*steps, (day(12), of("d", 0)))
+    assert fired(outcome(told(*steps))) == [at("11 10:01"), at("11 10:11")]
+
+
+def test_what_is_over_the_budget_has_used_its_cool_down():
+    rows = [
+        bag(f"{visitor}{n}", f"11 10:{minute + n:02}", f"p{n}", visitor)
+        for visitor, minute in (("a", 10), ("b", 20), ("c", 30))
+        for n in (0, 1)
+    ]
+    again = [bag(f"again{n}", f"12 09:0{n}", f"p{n}", "c") for n in (0, 1)]
+    assert fired(outcome(told((day(12), [*rows, *again])))) == [at("11 10:11"), at("11 10:21")]
+
+
+def test_a_bad_review_is_answered_with_better_rated_shoes_as_they_stand():
+    rows = [
+        review("bad", "11 10:00", "worst", 2),
+        review("one", "11 11:00", "best", 5, "a"),
+        review("two", "11 12:00", "good", 4, "b"),
+        review("none", "11 13:00", "fair", 2.5, "c"),
+    ]
+    (row,) = outcome(told((day(11), rows)))["trigger_firings"]
+    assert (row["fired_at"], row["suggested_product_ids"]) == (
+        at("11 10:00"), ["best", "good", "fair"],
+    )  # fmt: skip
+    assert (row["discount_min_pct"], row["discount_max_pct"]) == (10.0, 15.0)
+    # A later review makes the fair ones no better than the worst.
+    tables = outcome(told((day(11), rows), (day(12), [review("new", "12 10:00", "fair", 1, "c")])))
+    first = min(tables["trigger_firings"], key=lambda row: row["fired_at"])
+    assert first["suggested_product_ids"] == ["best", "good"]
+
+
+def test_a_bots_views_fire_nothing():
+    rows = [bag("a", "11 10:00", "p1", is_bot=True), bag("b", "11 10:05", "p2", is_bot=True)]
+    assert fired(outcome(told((day(11), rows)))) == []
+
+
+def test_a_log_in_later_names_the_person_and_leaves_the_firing_as_it_was():
+    rows = [bag("a", "11 10:00", "p1"), bag("b", "11 10:05", "p2")]
+    (before,) = outcome(told((day(11), rows)))["trigger_firings"]
+    tie = (day(12), [event("l", "login_succeeded", "12 10:00", user_id="u")])
+    (after,) = outcome(told((day(11), rows), tie))["trigger_firings"]
+    assert after["person_id"] != before["person_id"]
+    assert after["firing_id"] == before["firing_id"]
+    assert after["is_holdout"] == before["is_holdout"]
+
+
+def test_a_run_killed_between_the_events_and_the_firings_is_mended_by_the_next():
+    first = [bag("a", "11 10:00", "p1"), bag("c", "11 10:09", "p2")]
+    history = told((day(11), first), (day(13), [bag("b", "11 10:04", "p3")]))
+    for share in (0.5, 0.6, 0.7, 0.8, 0.9):
+        assert fired(outcome(killed(history, 1, share))) == [at("11 10:04")]
+
+
+def test_the_held_out_are_about_the_share_that_is_set_and_stay_the_same():
+    rows = [
+        review(f"r{number}", f"11 10:{number % 60:02}", "worst", 1, f"v{number}")
+        for number in range(400)
+    ]
+    tables = outcome(told((day(11), rows)))
+    held_out = {row["visitor_id"] for row in tables["trigger_firings"] if row["is_holdout"]}
+    # The share is 0.5; 400 tosses lie within 40 of 200 but for one time in 15,000.
+    assert 160 < len(held_out) < 240
+    again = [
+        review(f"s{number}", f"12 10:{number % 60:02}", "worst", 1, f"v{number}")
+        for number in range(400)
+    ]
+    tables = outcome(told((day(11), rows), (day(12), again)))
+    assert {
+        row["visitor_id"] for row in tables["trigger_firings"] if row["is_holdout"]
+    } == held_out
+    assert len(tables["trigger_firings"]) == 800
