@@ -1,8 +1,8 @@
 """Law 3 has teeth: each rule that keeps it, broken on purpose, is noticed.
 
 Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not
-here: the rules (`broken_rules`, and `broken_identity_rules` and others like it) and the histories
- (`noticing`, `noticing_identity`).
+here: the rules (`broken_rules`, and `broken_identity_rules` and others like it) and the
+histories (`noticing`, `noticing_identity`).
 """
 
 from functools import cache
