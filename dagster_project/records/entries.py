@@ -5,9 +5,10 @@ left. What a publication adds is in `publications`, what an erasure takes out in
 comparing parts on disk with their entries in `audit`.
 
 A part is a file `records/<table>/<sequence>`, by the entry that brought it: Parquet, which dbt
-reads, or JSON lines, which other systems do (`parts` has the form of both). The order of writes, each on disk before the next: parts under hidden names, the entry, HEAD, the parts'
-own names. So whoever reads `records/<table>/*` sees nothing that no entry names, and an
-entry whose parts still bear hidden names is finished by whoever comes next.
+reads, or JSON lines, which other systems do (`parts` has the form of both). The order of writes,
+each on disk before the next: parts under hidden names, the entry, HEAD, the parts' own names. So
+whoever reads `records/<table>/*` sees nothing that no entry names, and an entry whose parts still
+bear hidden names is finished by whoever comes next.
 """
 
 import json

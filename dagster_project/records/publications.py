@@ -11,7 +11,6 @@ a third time.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb

@@ -138,6 +138,19 @@ followed as (
 
 ),
 
+-- Report dates lie a day beside UTC's at most.
+kept_dates as (
+
+    select distinct
+        cast(unnest(generate_series(
+            cast(first_date - cooldown_days - 1 as timestamp),
+            cast(first_date + 1 as timestamp),
+            interval 1 day
+        )) as date) as report_date
+    from starts
+
+),
+
 kept as (
 
     select
@@ -149,14 +162,7 @@ kept as (
         on firings.rule = starts.rule
         and firings.visitor_id = starts.visitor_id
         and firings.fired_at < starts.first_date
-    where firings.report_date in (
-            select distinct cast(unnest(generate_series(
-                cast(first_date - cooldown_days - 1 as timestamp),
-                cast(first_date + 1 as timestamp),
-                interval 1 day
-            )) as date) as report_date
-            from (select distinct first_date, cooldown_days from starts) as spans
-        )
+    where firings.report_date in (select report_date from kept_dates)
     group by starts.rule, starts.visitor_id
 
 ),

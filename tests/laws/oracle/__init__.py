@@ -17,7 +17,7 @@ from tests.laws.oracle import (
     orders,
     retention,
     sessions,
-    triggers as trigger_rules,
+    trigger_rules,
     user_ties,
 )
 from tests.laws.oracle.events import Row, pick
