@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
@@ -88,7 +89,7 @@ class ReadLimits(Strict):
     max_columns: int = Field(default=2000, ge=1, le=100_000)
 
 
-class GeneralSettings(ReadLimits):
+class GeneralSettings(ReadLimits, CartSettings):
     """The block `settings:`; times in the unit that the name ends in, shares from 0 to 1."""
 
     start: date | None = None

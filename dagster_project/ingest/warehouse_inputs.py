@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from dagster_project.ingest import erasure_register, seals
 from dagster_project.ingest.config import Settings
+from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.durable import make_folder, write_atomic
 from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, Registry, event_types_table
@@ -36,7 +37,10 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
         [("arrival_date", _DATE), ("is_closed", pa.bool_()), ("sequence", _NUMBER)]
     ),
     "sources": pa.schema([("source", _TEXT), ("order_grain", _TEXT), ("currency", _TEXT)]),
-    "settings": pa.schema([("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]),
+    "settings": pa.schema(
+        [("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]
+        + [(name, _NUMBER) for name in CartSettings.model_fields]
+    ),
     "funnels": pa.schema(
         [
             ("funnel", _TEXT), ("mode", _TEXT), ("unit", _TEXT), ("window_s", _NUMBER),
@@ -124,6 +128,7 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
             {
                 "reporting_timezone": general.reporting_timezone,
                 "reporting_currency": general.reporting_currency,
+                **general.model_dump(include=set(CartSettings.model_fields)),
             }
         ],
         "funnels": [

@@ -1,7 +1,7 @@
 {#
     The one place of every ratio. `numerator` and `denominator` are counts of the KPI base;
-    `complement` is 1 − ratio, `of` a mart with counts of its own. A rate whose denominator is 0 is null. The page docs/metrics.md says
-    what the counts are.
+    `complement` is 1 − ratio, `of` the marts that have it, kpi_daily unless said. A rate whose
+    denominator is 0 is null. The page docs/metrics.md says what the counts are.
 #}
 {% macro ratio_metrics() %}
 {% set text %}
@@ -56,14 +56,27 @@
   numerator: retained
   denominator: cohort_size
   by_dimension: false
-  of: retention_cohorts
+  of: [retention_cohorts]
+- name: cart_abandonment_rate
+  description: Share of the date's carts that were abandoned, of those that have ended.
+  numerator: abandoned_carts
+  denominator: ended_carts
+  by_dimension: false
+  of: [kpi_daily, cart_abandonment]
+- name: cart_recovery_rate
+  description: Share of the date's abandoned carts that an order recovered.
+  numerator: recovered_carts
+  denominator: abandoned_carts
+  by_dimension: false
+  of: [cart_abandonment]
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}
 
 {% macro ratio_columns(only_by_dimension=false, of='kpi_daily') -%}
     {%- for metric in ratio_metrics()
-        if metric.get('of', 'kpi_daily') == of and (metric.by_dimension or not only_by_dimension) %}
+        if of in metric.get('of', ['kpi_daily'])
+        and (metric.by_dimension or not only_by_dimension) %}
         {{ '1 - ' if metric.complement }}cast({{ metric.numerator }} as double)
             / nullif({{ metric.denominator }}, 0) as {{ metric.name }},
     {%- endfor -%}

@@ -15,6 +15,9 @@ SOURCES_OF_THE_MODELS = {
     "kpi_restatements": {"records.kpi_values", "inputs.log_files"},
     "customer_360": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
+    "fct_carts": {"inputs.log_days"},
+    "cart_abandonment": {"inputs.log_days"},
+    "int_cart_limits": {"inputs.settings"},
     "fct_orders": {"inputs.settings"},
     "funnel_steps": {"inputs.funnels"},
     # Its hook names the parts that staging reads: a variable of the connection that runs the model.

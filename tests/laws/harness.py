@@ -8,12 +8,13 @@ tried. Not here: how a model runs (`compiled`, `warehouse`), what the tables sho
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
-from tests.laws.shop import RETENTION_OFFSETS, TRIGGERS
+from tests.laws.oracle.carts import CartLimits
+from tests.laws.shop import CART_SETTINGS, RETENTION_OFFSETS, TRIGGERS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -25,6 +26,7 @@ ORACLE_TABLES = (
     "fct_refunds", "fct_product_interactions", "dim_products", "map_visitor_person",
     "map_user_person", "dim_persons", "kpi_daily", "kpi_daily_by_dimension",
     "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
+    "fct_carts", "fct_cart_events", "cart_abandonment",
     "trigger_firings",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
@@ -33,6 +35,7 @@ REBUILT_TABLES = (
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
     "int_active_persons", "int_person_cohorts", "int_cohort_activity", "arrivals_by_report_date",
+    "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_trigger_events", "int_trigger_firings",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
@@ -40,7 +43,11 @@ REBUILT_TABLES = (
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts", "trigger_firings")
+DERIVED_VIEWS = ("retention_cohorts", "fct_carts", "cart_abandonment", "trigger_firings")
+CART_LIMITS = CartLimits(
+    timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),
+    timedelta(days=CART_SETTINGS["cart_recovery_days"]),
+)
 
 
 @dataclass
@@ -106,6 +113,7 @@ def expected_tables(history: History, number: int) -> Tables:
         referrer_hosts=REFERRER_HOSTS,
         erasures=history.erasures_at(number),
         retention_offsets=RETENTION_OFFSETS,
+        cart_limits=CART_LIMITS,
         triggers=TRIGGERS,
     )
 

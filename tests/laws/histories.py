@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.laws.account_blocks import ACCOUNT_BLOCKS, random_erasures
 from tests.laws.building_blocks import BLOCKS, Scene, long_run
+from tests.laws.cart_blocks import CART_BLOCKS
 from tests.laws.shop import FUNNELS, REFERRER_HOSTS, REGISTRY, SETTINGS, SOURCES
 from tests.laws.trigger_blocks import TRIGGER_BLOCKS
 
@@ -282,7 +283,7 @@ def random_history(
     if size >= 40 and rng.randrange(100) >= 75:
         long_run(scene)
     while len(scene.rows) < size:
-        rng.choice((*BLOCKS, *ACCOUNT_BLOCKS, *TRIGGER_BLOCKS))(scene)
+        rng.choice((*BLOCKS, *ACCOUNT_BLOCKS, *CART_BLOCKS, *TRIGGER_BLOCKS))(scene)
     seals = seal_rows(rng, scene)
     zone = timezone or rng.choice(TIMEZONES)
     erasures = random_erasures(scene, first_request)

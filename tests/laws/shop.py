@@ -22,6 +22,7 @@ _SESSIONABLE: dict[str, str | None] = {
     "promotion_viewed": "impression",
     "product_reviewed": "review",
     "signed_up": "sign_up",
+    "cart_viewed": "cart_view",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
@@ -40,7 +41,8 @@ REGISTRY: dict[str, dict[str, Any]] = {
 }
 SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
-# So short that histories of some days go beyond it.
+# So short that histories of some days go beyond them.
+CART_SETTINGS = {"cart_timeout_hours": 24, "cart_recovery_days": 2, "cart_trigger_minutes": 30}
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
 REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
-from tests.laws.shop import TRIGGERS
+from tests.laws.shop import CART_SETTINGS, TRIGGERS
 
 Row = dict[str, Any]
 
@@ -80,7 +80,8 @@ class Warehouse:
                 event_name varchar, is_sessionable boolean, role varchar);
             create table inputs.sources (source varchar, order_grain varchar);
             create table inputs.settings as
-                select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency;
+                select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency,
+                    {", ".join(f"{hours} as {name}" for name, hours in CART_SETTINGS.items())};
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar);
             create table inputs.triggers (rule varchar, condition varchar, category varchar,

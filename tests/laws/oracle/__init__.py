@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tests.laws.oracle import (
+    carts,
     customers,
     events,
     identity,
@@ -37,6 +38,7 @@ def build(
     referrer_hosts: dict[str, str],
     erasures: list[Row] | None = None,
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
+    cart_limits: carts.CartLimits | None = None,
     triggers: Sequence[Row] = (),
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
@@ -52,6 +54,7 @@ def build(
         referrer_hosts: host -> search | social.
         erasures: the register, each row with either visitor_id or user_id.
         retention_offsets: period -> the last offset of retention; the page's unless given.
+        cart_limits: timeout and recovery of carts; the page's unless given.
         triggers: the declared ones, with the columns of `inputs.triggers` each.
 
     Returns:
@@ -77,6 +80,11 @@ def build(
     persons = identity.build_persons(winners, gone)
     facts = facts_of_no_bots(winners, grouped, fct_sessions, fct_orders, fct_refunds)
 
+    limits = cart_limits or carts.CartLimits()
+    built_carts = carts.build_carts(winners, fct_orders, limits)
+    cart_rows = carts.fct_carts(built_carts, limits, as_of)
+    abandonment = carts.cart_abandonment(cart_rows)
+
     with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
     entries = funnel_entries(with_visitor, funnels)
     dim_products = lines.products(interactions)
@@ -92,7 +100,10 @@ def build(
         "map_visitor_person": person_map,
         "map_user_person": user_ties.build_user_map(ties, gone),
         "dim_persons": persons,
-        "kpi_daily": kpis.kpi_daily(facts, as_of),
+        "fct_carts": cart_rows,
+        "fct_cart_events": carts.fct_cart_events(built_carts),
+        "cart_abandonment": abandonment,
+        "kpi_daily": carts.with_cart_counts(kpis.kpi_daily(facts, as_of), abandonment),
         "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
         "fct_funnel_entries": entries,
         "funnel_steps": funnel_steps(entries, funnels),
