@@ -85,6 +85,10 @@ triggers:
     cooldown: 7 days                      # in which a visitor fires it once
     # daily_budget: 500                   # firings a day; any number
     holdout_pct: 10                       # visitors who get no response, to measure its effect
+  cart_abandoned:
+    when: idle_cart                       # left alone for cart_trigger_minutes
+    value_over: 200                       # in the reporting currency
+    respond: {action: discount, discount_pct: [10, 15]}
   shoes_disliked:
     when: negative_review
     category: shoes

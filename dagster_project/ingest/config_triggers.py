@@ -16,6 +16,7 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "products_viewed": ("category", "products", "window"),
     "negative_review": ("category", "max_rating"),
+    "idle_cart": ("value_over",),
 }
 _OF_CONDITIONS: Final = sorted({key for keys in _NEEDED.values() for key in keys})
 
@@ -50,18 +51,21 @@ class TriggerSettings(Strict):
 
     Attributes:
         when: `products_viewed`: so many different `products` of a `category` within the `window`;
-            `negative_review`: one of at most `max_rating` stars, of a product of the `category`.
+            `negative_review`: one of at most `max_rating` stars, of a product of the `category`;
+            `idle_cart`: one with more than `value_over` in it, in the reporting currency, that has
+            been left alone for `cart_trigger_minutes`.
         respond: see `ResponseSettings`.
         cooldown: seconds in which a visitor fires it once.
         daily_budget: firings a day; null for any number.
         holdout_pct: visitors who get no response, per cent, so that its effect can be measured.
     """
 
-    when: Literal["products_viewed", "negative_review"]
+    when: Literal["products_viewed", "negative_review", "idle_cart"]
     category: Category | None = None
     products: Annotated[int, Field(ge=1, le=100)] | None = None
     window: Seconds | None = None
     max_rating: Annotated[float, Field(ge=1, le=5)] | None = None
+    value_over: Annotated[float, Field(ge=0)] | None = None
     respond: ResponseSettings
     cooldown: Seconds = 7 * 86_400
     daily_budget: Annotated[int, Field(ge=1)] | None = None
@@ -81,11 +85,12 @@ class TriggerSettings(Strict):
             raise problem("better_rated follows a negative_review alone", "respond.suggest")
         return self
 
-    def row(self, rule: str) -> dict[str, Any]:
+    def row(self, rule: str, *, cart_pause_s: int) -> dict[str, Any]:
         """The trigger as a row of the table that dbt reads.
 
         Args:
             rule: its name.
+            cart_pause_s: seconds after which a cart counts as left alone.
         """
         low, high = self.respond.discount_pct or (None, None)
         return {
@@ -93,8 +98,9 @@ class TriggerSettings(Strict):
             "condition": self.when,
             "category": self.category,
             "product_count": self.products,
-            "window_s": self.window,
+            "window_s": cart_pause_s if self.when == "idle_cart" else self.window,
             "max_rating": self.max_rating,
+            "value_over": self.value_over,
             "response": self.respond.action,
             "suggest": self.respond.suggest,
             "suggested_category": self.respond.category,

@@ -50,10 +50,10 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
     "triggers": pa.schema(
         [
             ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
-            ("window_s", _NUMBER), ("max_rating", _REAL), ("response", _TEXT), ("suggest", _TEXT),
-            ("suggested_category", _TEXT), ("discount_min_pct", _REAL),
-            ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER), ("daily_budget", _NUMBER),
-            ("holdout_share", _REAL),
+            ("window_s", _NUMBER), ("max_rating", _REAL), ("value_over", _REAL),
+            ("response", _TEXT), ("suggest", _TEXT), ("suggested_category", _TEXT),
+            ("discount_min_pct", _REAL), ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER),
+            ("daily_budget", _NUMBER), ("holdout_share", _REAL),
         ]
     ),
 }  # fmt: skip
@@ -144,7 +144,10 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
             for name, funnel in sorted(settings.funnels.items())
             for number, step in enumerate(funnel.steps, start=1)
         ],
-        "triggers": [trigger.row(name) for name, trigger in sorted(settings.triggers.items())],
+        "triggers": [
+            trigger.row(name, cart_pause_s=60 * general.cart_trigger_minutes)
+            for name, trigger in sorted(settings.triggers.items())
+        ],
     }  # fmt: skip
 
 

@@ -4,6 +4,8 @@ Belongs here: what is broken in the models of triggers, and the histories made f
 a rule is broken and applied (`broken_rules`).
 """
 
+from decimal import Decimal
+
 from tests.laws.broken_rules import BrokenRule, deletes_by, sees, text
 from tests.laws.histories import Row
 from tests.laws.stories import day, event, told
@@ -31,6 +33,12 @@ def reviews(*given: tuple[str, str, float]) -> list[Row]:
               category="shoes", properties=f'{{"rating": {stars}}}')
         for hour, product, stars in given
     ]  # fmt: skip
+
+
+def put(event_id: str, when: str, price: str = "9", **columns: object) -> Row:
+    """Something put into a cart."""
+    return event(event_id, "product_added", when, product_id=event_id, price=Decimal(price),
+                 **columns)  # fmt: skip
 
 
 OVER_MIDNIGHT = told(
@@ -68,6 +76,15 @@ RELEASED = told(
     (day(12), [*bags("11 12", "p1", "p2"), *bags("12 10", "p1", "p2")]),
     (day(11), [bag("11 12-1", "11 12:01", "p2", "other")]),
 )
+# Within the half hour, as is known two days later.
+ORDERED_LATER = told(
+    (day(11), [put("a", "11 10:00")]),
+    (day(13), [
+        event("o", "order_completed", "11 10:20", order_id="1", revenue=Decimal(9)),
+    ]),
+)  # fmt: skip
+TWO_PAUSES = told((day(11), [put("a", "11 10:00"), put("b", "11 11:00")]))
+LATE_AT_NIGHT = told((day(11), [put("a", "11 23:45")]))
 NEVER_VIEWED = told(
     (day(12), bags("11 10", "p1", "p2")),
     (day(11), [event("11 10-1", "page_viewed", "11 10:01")]),
@@ -86,7 +103,7 @@ BROKEN_TRIGGER_RULES = (
     BrokenRule(
         "a window ends before its last microsecond",
         OVER_MIDNIGHT,
-        "int_trigger_firings",
+        "int_trigger_moments",
         text(r"to_seconds\(window_s\) preceding", "to_seconds(window_s - 1) preceding"),
     ),
     BrokenRule(
@@ -98,19 +115,19 @@ BROKEN_TRIGGER_RULES = (
     BrokenRule(
         "views are counted, not products",
         SEEN_THRICE,
-        "int_trigger_firings",
+        "int_trigger_moments",
         text(r"count\(distinct product_id\)", "count(product_id)"),
     ),
     BrokenRule(
         "moments on the date of the event alone",
         BEFORE_MIDNIGHT_LATE,
-        "int_trigger_firings",
+        "int_trigger_moments",
         text(r"rules\.reach_days as later_days", "0 as later_days"),
     ),
     BrokenRule(
         "events of the firing's date alone",
         OVER_MIDNIGHT,
-        "int_trigger_firings",
+        "int_trigger_moments",
         text(r"dates\.fired_date - rules\.reach_days", "dates.fired_date"),
     ),
     BrokenRule(
@@ -143,7 +160,7 @@ BROKEN_TRIGGER_RULES = (
     BrokenRule(
         "later firings go with what is made again, and do not come back",
         LATER_TOO,
-        "int_trigger_firings",
+        "int_trigger_moments",
         sees("intermediate.int_touched_firings"),
     ),
     BrokenRule(
@@ -157,6 +174,49 @@ BROKEN_TRIGGER_RULES = (
         RELEASED,
         "int_touched_triggers",
         sees("intermediate.int_event_copies", "copy_number = 1"),
+    ),
+    BrokenRule(
+        "a cart is looked at again by its own events alone",
+        ORDERED_LATER,
+        "int_touched_triggers",
+        sees("intermediate.int_cart_actions_remade"),
+    ),
+    BrokenRule(
+        "carts that fired no more stay",
+        ORDERED_LATER,
+        "int_trigger_carts",
+        deletes_by(),
+    ),
+    BrokenRule(
+        "a cart fires at its last pause",
+        TWO_PAUSES,
+        "int_trigger_carts",
+        text(r"followed\.cart_key order by followed\.step_number", "followed.cart_key "
+             "order by followed.step_number desc"),
+    ),
+    BrokenRule(
+        "an order does not end a pause",
+        ORDERED_LATER,
+        "int_trigger_carts",
+        text(r"coalesce\(\s*lead\((.*?)\),\s*carts\.ordered_at", r"coalesce(lead(\1), null"),
+    ),
+    BrokenRule(
+        "a cart fires before its time has passed",
+        LATE_AT_NIGHT,
+        "trigger_firings",
+        text(r"rules\.condition <> 'idle_cart'\s*or", "true or"),
+    ),
+    BrokenRule(
+        "a bot's cart fires",
+        told((day(11), [put("a", "11 10:00", is_bot=True)])),
+        "int_trigger_carts",
+        text(r"and not is_bot", ""),
+    ),
+    BrokenRule(
+        "a cart of just the value fires",
+        told((day(11), [put("a", "11 10:00", price="8")])),
+        "int_trigger_carts",
+        text(r"followed\.value > rules", "followed.value >= rules"),
     ),
     BrokenRule(
         "views that were none stay",
@@ -173,7 +233,7 @@ BROKEN_TRIGGER_RULES = (
     BrokenRule(
         "a review of exactly the stars that are bad is not",
         EQUALLY_RATED,
-        "int_trigger_firings",
+        "int_trigger_moments",
         text(r"events\.rating <= rules\.max_rating", "events.rating < rules.max_rating"),
     ),
     BrokenRule(

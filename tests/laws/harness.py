@@ -36,7 +36,7 @@ REBUILT_TABLES = (
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
     "int_active_persons", "int_person_cohorts", "int_cohort_activity", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
-    "int_trigger_events", "int_trigger_firings",
+    "int_trigger_events", "int_trigger_carts", "int_trigger_firings",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so

@@ -4,10 +4,12 @@ Belongs here: windows, cool-downs, budgets, and what late events do to them. Not
 (`tests/integration/records`), nor rules broken on purpose.
 
 The shop's rule `bags_compared` wants two different bags within ten minutes, fires once a day for a
-visitor and twice a day in all; `shoes_disliked` wants a review of at most two stars, once an hour.
+visitor and twice a day in all; `shoes_disliked` wants a review of at most two stars, once an hour;
+`cart_left` a cart of more than 8 left alone for half an hour, once a day.
 """
 
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 
@@ -135,6 +137,44 @@ def test_a_log_in_later_names_the_person_and_leaves_the_firing_as_it_was():
     assert after["person_id"] != before["person_id"]
     assert after["firing_id"] == before["firing_id"]
     assert after["is_holdout"] == before["is_holdout"]
+
+
+def add(event_id: str, when: str, price: str, **columns: object) -> Row:
+    """Something put into the visitor's cart, of which the shop's rule asks for more than 8."""
+    return event(event_id, "product_added", when, product_id=event_id, price=Decimal(price),
+                 **columns)  # fmt: skip
+
+
+def test_a_cart_left_alone_for_half_an_hour_fires_over_midnight_once():
+    rows = [add("a", "11 23:00", "9"), add("b", "11 23:50", "5"), add("c", "12 09:00", "1")]
+    tables = outcome(told((day(11), rows[:2])))
+    # Of the second pause the date that would tell is not over; of the first it is.
+    assert fired(tables, "cart_left") == [at("11 23:30")]
+    assert fired(outcome(told((day(12), rows))), "cart_left") == [at("11 23:30")]
+
+
+def test_a_pause_that_ends_after_the_last_closed_date_is_not_known_yet():
+    steps = ((day(11), [add("a", "11 23:40", "9")]),)
+    assert fired(outcome(told(*steps)), "cart_left") == []
+    assert fired(outcome(told(*steps, (day(12), []))), "cart_left") == [at("12 00:10")]
+
+
+def test_an_order_within_the_half_hour_keeps_the_cart_from_firing_and_a_later_one_does_not():
+    def ordered(when: str) -> Row:
+        return event("o", "order_completed", when, order_id="1", revenue=Decimal(9))
+
+    steps = ((day(11), [add("a", "11 10:00", "9")]),)
+    for when, times in (("11 10:30", []), ("11 10:30:00.000001", [at("11 10:30")])):
+        # The order is known a day later, so what had fired is taken back.
+        tables = outcome(told(*steps, (day(12), [ordered(when)])))
+        assert fired(tables, "cart_left") == times
+
+
+def test_a_late_removal_that_leaves_too_little_takes_the_cart_back():
+    steps = ((day(11), [add("a", "11 10:00", "5"), add("b", "11 10:05", "4")]),)
+    assert fired(outcome(told(*steps)), "cart_left") == [at("11 10:35")]
+    removal = event("r", "product_removed", "11 10:06", product_id="b")
+    assert fired(outcome(told(*steps, (day(12), [removal]))), "cart_left") == []
 
 
 @pytest.mark.parametrize("dies_after", ["int_trigger_events", "int_trigger_firings"])

@@ -85,9 +85,9 @@ class Warehouse:
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar);
             create table inputs.triggers (rule varchar, condition varchar, category varchar,
-                product_count bigint, window_s bigint, max_rating double, response varchar,
-                suggest varchar, suggested_category varchar, discount_min_pct double,
-                discount_max_pct double, cooldown_s bigint, daily_budget bigint,
+                product_count bigint, window_s bigint, max_rating double, value_over double,
+                response varchar, suggest varchar, suggested_category varchar,
+                discount_min_pct double, discount_max_pct double, cooldown_s bigint, daily_budget bigint,
                 holdout_share double);
             create table inputs.erasures (request_number bigint, erased_at timestamp,
                 visitor_id varchar, user_id varchar);

@@ -7,20 +7,14 @@
     )
 }}
 
--- Of the moments at which a rule's condition holds, those that its cool-down lets through: the
--- first, then each time the first that comes a cool-down later. What lies before a visitor's first
--- touched date is as it was, and so is the walk up to it.
+-- Of the moments of a visitor those that the rule's cool-down lets through: the first, then each
+-- time the first that comes a cool-down later. What lies before the first touched date is as it
+-- was, and so is the walk up to it.
 with recursive
 
 rules as (
 
     select * from {{ ref('int_triggers') }}
-
-),
-
-touched as (
-
-    select * from {{ ref('int_touched_triggers') }}
 
 ),
 
@@ -32,100 +26,21 @@ starts as (
         min(touched.event_date) as first_date,
         any_value(rules.cooldown_s) as cooldown_s,
         any_value(rules.cooldown_days) as cooldown_days,
-    from touched
+    from {{ ref('int_touched_triggers') }} as touched
     inner join rules on touched.rule = rules.rule
     group by touched.rule, touched.visitor_id
-
-),
-
--- Where a firing may be: within reach of a touched date, or where one that goes held others back.
-spans as (
-
-    select
-        touched.rule,
-        touched.visitor_id,
-        touched.event_date as first_date,
-        rules.reach_days as later_days,
-    from touched
-    inner join rules on touched.rule = rules.rule
-    union
-    select
-        firings.rule,
-        firings.visitor_id,
-        cast(firings.fired_at as date) as first_date,
-        rules.cooldown_days as later_days,
-    from {{ ref('int_touched_firings') }} as firings
-    inner join rules on firings.rule = rules.rule
-
-),
-
-dates as (
-
-    select distinct
-        rule,
-        visitor_id,
-        cast(unnest(generate_series(
-            cast(first_date as timestamp),
-            cast(first_date + later_days as timestamp),
-            interval 1 day
-        )) as date) as fired_date,
-    from spans
-
-),
-
-event_dates as (
-
-    select distinct
-        cast(unnest(generate_series(
-            cast(dates.fired_date - rules.reach_days as timestamp),
-            cast(dates.fired_date as timestamp),
-            interval 1 day
-        )) as date) as event_date,
-    from (select distinct rule, fired_date from dates) as dates
-    inner join rules on dates.rule = rules.rule
-
-),
-
-events as (
-
-    select
-        events.*,
-        rules.window_s,
-        rules.condition = 'negative_review' as is_review,
-        rules.product_count,
-        rules.cooldown_s,
-    from {{ ref('int_trigger_events') }} as events
-    inner join rules on events.rule = rules.rule
-    where events.visitor_id in (select visitor_id from starts)
-        and events.event_date in (select event_date from event_dates)
-        and (rules.max_rating is null or events.rating <= rules.max_rating)
-
-),
-
-counted as (
-
-    select
-        *,
-        {{ distinct_within('product_id', ['rule', 'visitor_id'], 'event_ts', 'window_s') }}
-            as products,
-    from events
 
 ),
 
 moments as (
 
     select
-        rule,
-        visitor_id,
-        event_ts as fired_at,
-        any_value(report_date) as report_date,
-        any_value(window_s) as window_s,
-        any_value(cooldown_s) as cooldown_s,
-        max_by(struct_pack(user_id := user_id), event_key).user_id as user_id,
-    from counted
-    where (is_review or products >= product_count)
-        and (rule, visitor_id, event_date) in (select rule, visitor_id, fired_date from dates)
-    group by rule, visitor_id, event_ts
+        moments.*,
+        rules.window_s,
+        rules.max_rating,
+        rules.cooldown_s,
+    from {{ ref('int_trigger_moments') }} as moments
+    inner join rules on moments.rule = rules.rule
 
 ),
 
@@ -180,11 +95,8 @@ first_of_each as (
     left join kept
         on followed.rule = kept.rule
         and followed.visitor_id = kept.visitor_id
-    where followed.fired_at >= starts.first_date
-        and (
-            kept.fired_at is null
-            or followed.fired_at >= kept.fired_at + to_seconds(starts.cooldown_s)
-        )
+    where kept.fired_at is null
+        or followed.fired_at >= kept.fired_at + to_seconds(starts.cooldown_s)
     group by followed.rule, followed.visitor_id
 
 ),
@@ -207,6 +119,20 @@ walk as (
 
 ),
 
+evidence_dates as (
+
+    select distinct
+        cast(unnest(generate_series(
+            cast(cast(fired_at - to_seconds(window_s) as date) as timestamp),
+            fired_at,
+            interval 1 day
+        )) as date) as event_date
+    from walk
+    where evidence_event_keys is null
+
+),
+
+-- An event of several products has a line for each.
 evidence as (
 
     select
@@ -217,11 +143,13 @@ evidence as (
         events.event_key,
         list(events.product_id) as product_ids,
     from walk
-    inner join events
+    inner join {{ ref('int_trigger_events') }} as events
         on walk.rule = events.rule
         and walk.visitor_id = events.visitor_id
         and events.event_ts >= walk.fired_at - to_seconds(walk.window_s)
         and events.event_ts <= walk.fired_at
+    where events.event_date in (select event_date from evidence_dates)
+        and (walk.max_rating is null or events.rating <= walk.max_rating)
     group by walk.rule, walk.visitor_id, walk.fired_at, events.event_ts, events.event_key
 
 ),
@@ -232,7 +160,7 @@ told as (
         rule,
         visitor_id,
         fired_at,
-        list(event_key order by event_ts, event_key) as evidence_event_keys,
+        list(event_key order by event_ts, event_key) as event_keys,
         list_sort(list_distinct(flatten(list(product_ids)))) as product_ids,
     from evidence
     group by rule, visitor_id, fired_at
@@ -247,11 +175,12 @@ final as (
         walk.visitor_id,
         walk.user_id,
         walk.report_date,
+        walk.acted_at,
         walk.fired_at,
         told.product_ids,
-        told.evidence_event_keys,
+        coalesce(walk.evidence_event_keys, told.event_keys) as evidence_event_keys,
     from walk
-    inner join told
+    left join told
         on walk.rule = told.rule
         and walk.visitor_id = told.visitor_id
         and walk.fired_at = told.fired_at

@@ -10,6 +10,7 @@ final as (
         category,
         product_count,
         max_rating,
+        value_over,
         coalesce(window_s, 0) as window_s,
         cooldown_s,
         cast(coalesce(window_s, 0) // 86400 + 1 as integer) as reach_days,

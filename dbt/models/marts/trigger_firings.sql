@@ -21,9 +21,29 @@ rules as (
 
 ),
 
+as_of as (
+
+    select max(arrival_date) + 1 as ends_at
+    from {{ source('inputs', 'log_days') }}
+    where is_closed
+
+),
+
 firings as (
 
     select * from {{ ref_beside('int_trigger_firings') }}
+
+),
+
+-- That a cart was left alone is known once the time has passed.
+known as (
+
+    select firings.*
+    from firings
+    inner join rules on firings.rule = rules.rule
+    cross join as_of
+    where rules.condition <> 'idle_cart'
+        or firings.fired_at < as_of.ends_at
 
 ),
 
@@ -32,14 +52,14 @@ firings as (
 within_budget as (
 
     select
-        firings.*,
+        known.*,
         rules.* exclude (rule),
-    from firings
-    inner join rules on firings.rule = rules.rule
+    from known
+    inner join rules on known.rule = rules.rule
     qualify rules.daily_budget is null
         or row_number() over (
-            partition by firings.rule, firings.report_date
-            order by firings.fired_at, firings.firing_id
+            partition by known.rule, known.report_date
+            order by known.fired_at, known.firing_id
         ) <= rules.daily_budget
 
 ),
@@ -53,8 +73,8 @@ of_persons as (
     left join {{ ref_beside('int_users_tied') }} as tied on within_budget.user_id = tied.user_id
     left join {{ ref_beside('map_visitor_person') }} as map
         on within_budget.visitor_id = map.visitor_id
-        and within_budget.fired_at >= map.valid_from
-        and within_budget.fired_at < map.valid_to
+        and within_budget.acted_at >= map.valid_from
+        and within_budget.acted_at < map.valid_to
 
 ),
 

@@ -110,7 +110,14 @@ def build(
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
         "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
-        "trigger_firings": trigger_rules.trigger_firings(with_visitor, triggers, dim_products),
+        "trigger_firings": trigger_rules.trigger_firings(
+            with_visitor,
+            triggers,
+            dim_products,
+            built_carts,
+            as_of,
+            settings["reporting_timezone"],
+        ),
     }
 
 
