@@ -79,7 +79,8 @@ FUNNELS = [
 _TRIGGER: dict[str, Any] = {
     "category": None, "product_count": None, "window_s": None, "max_rating": None,
     "value_over": None, "suggest": "recommended", "suggested_category": None,
-    "discount_min_pct": None, "discount_max_pct": None, "cooldown_s": 86_400, "daily_budget": None, "holdout_share": 0.5,
+    "discount_min_pct": None, "discount_max_pct": None, "cooldown_s": 86_400,
+    "daily_budget": None, "holdout_share": 0.5,
 }  # fmt: skip
 TRIGGERS: list[dict[str, Any]] = [
     {

@@ -87,8 +87,8 @@ class Warehouse:
             create table inputs.triggers (rule varchar, condition varchar, category varchar,
                 product_count bigint, window_s bigint, max_rating double, value_over double,
                 response varchar, suggest varchar, suggested_category varchar,
-                discount_min_pct double, discount_max_pct double, cooldown_s bigint, daily_budget bigint,
-                holdout_share double);
+                discount_min_pct double, discount_max_pct double, cooldown_s bigint,
+                daily_budget bigint, holdout_share double);
             create table inputs.erasures (request_number bigint, erased_at timestamp,
                 visitor_id varchar, user_id varchar);
             create table seeds.referrer_hosts (host varchar, kind varchar);
