@@ -21,7 +21,10 @@
     {{ hash_of(["'cart'", source, cart_id]) }}
 {%- endmacro %}
 
-{# Whose carts follow one another, one open at a time: a cart_id's in its source, else a visitor's. #}
+{#
+    Whose carts follow one another, one open at a time: those of a cart_id in its source, else of a
+    visitor.
+#}
 {% macro cart_holder(source, cart_id, visitor_id) -%}
     case
         when {{ cart_id }} is not null then {{ named_cart_holder(source, cart_id) }}

@@ -120,9 +120,7 @@ final as (
         event_order,
         ordered_at,
     from used_before
-    qualify row_number() over (
-        partition by order_key order by is_named desc, used_order desc
-    ) = 1
+    qualify row_number() over (partition by order_key order by is_named desc, used_order desc) = 1
 
 )
 

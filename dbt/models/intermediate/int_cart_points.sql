@@ -30,8 +30,9 @@ copies as (
 dates_after as (
 
     select distinct
-        cast(unnest({{ dates_between('copies.event_ts', 'copies.event_ts + limits.reach') }}) as date)
-            as event_date
+        cast(
+            unnest({{ dates_between('copies.event_ts', 'copies.event_ts + limits.reach') }}) as date
+        ) as event_date
     from copies
     cross join limits
 

@@ -73,7 +73,10 @@ changes as (
         spells.event_order,
         lines.product_id,
         sum(
-            case when lines.interaction = 'cart_add' then lines.quantity else -abs(lines.quantity) end
+            case
+                when lines.interaction = 'cart_add' then lines.quantity
+                else -abs(lines.quantity)
+            end
         ) as change,
         arg_max(lines.price, lines.line_number) filter (where lines.price is not null) as price,
     from lines

@@ -54,7 +54,9 @@ class Cart:
             if line["price"] is not None:
                 self.prices[line["product_id"]] = line["price"]
         for product, change in moved.items():
-            self.contents[product] = max(self.contents.get(product, Decimal(0)) + change, Decimal(0))
+            self.contents[product] = max(
+                self.contents.get(product, Decimal(0)) + change, Decimal(0)
+            )
         held = {product: count for product, count in self.contents.items() if count > 0}
         items = sum(held.values(), Decimal(0))
         after = {
