@@ -17,7 +17,7 @@ from dagster_project.ingest.durable import crash_point
 from dagster_project.state import StatePaths
 
 # What the derived tables depend on beside the log; the rest of the inputs follows the log.
-_SETTING_INPUTS = ("sources", "settings", "event_types", "funnels")
+_SETTING_INPUTS = ("sources", "settings", "event_types", "funnels", "triggers")
 # Rates follow the calendar as the log does: a new one for today makes nothing stale.
 _REPRICED = """
     with before as (

@@ -81,6 +81,26 @@ funnels:
 #     control: control                     # else the variant named control, else the first by name
 #     variants: {control: 90, treatment: 10}   # shares that persons should fall into
 #     units: 20000                         # persons planned for, of all variants together
+# Behaviour that asks for a response; records/outbox holds what is to be sent.
+triggers:
+  smartphones_compared:
+    when: products_viewed                 # so many different products of a category in the window
+    category: smartphones
+    products: 3
+    window: 10 minutes
+    respond: {action: bundle, category: headphones}
+    cooldown: 7 days                      # in which a visitor fires it once
+    # daily_budget: 500                   # firings a day; any number
+    holdout_pct: 10                       # visitors who get no response, to measure its effect
+  cart_abandoned:
+    when: idle_cart                       # left alone for cart_trigger_minutes
+    value_over: 200                       # in the reporting currency
+    respond: {action: discount, discount_pct: [10, 15]}
+  shoes_disliked:
+    when: negative_review
+    category: shoes
+    max_rating: 2
+    respond: {action: discount, suggest: better_rated, discount_pct: [10, 15]}
 """
 
 

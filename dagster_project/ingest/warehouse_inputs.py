@@ -19,7 +19,7 @@ from dagster_project.ingest.durable import make_folder, write_atomic
 from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, Registry, event_types_table
 
-_TEXT, _NUMBER, _DATE = pa.string(), pa.int64(), pa.date32()
+_TEXT, _NUMBER, _REAL, _DATE = pa.string(), pa.int64(), pa.float64(), pa.date32()
 _SCHEMAS: Mapping[str, pa.Schema] = {
     "log_parts": pa.schema(
         [("arrival_date", _DATE), ("path", _TEXT), ("rows", _NUMBER), ("sequence", _NUMBER)]
@@ -45,6 +45,15 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
         [
             ("funnel", _TEXT), ("mode", _TEXT), ("unit", _TEXT), ("window_s", _NUMBER),
             ("step", pa.int32()), ("step_name", _TEXT), ("event_name", _TEXT),
+        ]
+    ),
+    "triggers": pa.schema(
+        [
+            ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
+            ("window_s", _NUMBER), ("max_rating", _REAL), ("value_over", _REAL),
+            ("response", _TEXT), ("suggest", _TEXT), ("suggested_category", _TEXT),
+            ("discount_min_pct", _REAL), ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER),
+            ("daily_budget", _NUMBER), ("holdout_share", _REAL),
         ]
     ),
 }  # fmt: skip
@@ -140,6 +149,10 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
             }
             for name, funnel in sorted(settings.funnels.items())
             for number, step in enumerate(funnel.steps, start=1)
+        ],
+        "triggers": [
+            trigger.row(name, cart_pause_s=60 * general.cart_trigger_minutes)
+            for name, trigger in sorted(settings.triggers.items())
         ],
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
 from tests.laws.oracle.affinity import Window
 from tests.laws.oracle.carts import CartLimits
-from tests.laws.shop import AFFINITY, CART_SETTINGS, RATES, RETENTION_OFFSETS
+from tests.laws.shop import AFFINITY, CART_SETTINGS, RATES, RETENTION_OFFSETS, TRIGGERS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -34,6 +34,7 @@ ORACLE_TABLES = (
     "fct_searches", "search_performance", "content_engagement",
     "product_affinity",
     "fct_experiment_exposures", "fct_experiment_units",
+    "trigger_firings",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last six hold model outputs.
 REBUILT_TABLES = (
@@ -44,6 +45,7 @@ REBUILT_TABLES = (
     "int_path_days", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_order_touches", "int_lost_touches", "int_removal_effects",
+    "int_trigger_events", "int_trigger_carts", "int_trigger_firings",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "experiment_statistics", "experiment_results",
 )  # fmt: skip
@@ -53,6 +55,7 @@ RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
 DERIVED_VIEWS = (
     "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
+    "trigger_firings",
 )  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),
@@ -126,6 +129,7 @@ def expected_tables(history: History, number: int) -> Tables:
         retention_offsets=RETENTION_OFFSETS,
         cart_limits=CART_LIMITS,
         affinity=Window(*AFFINITY.values()),
+        triggers=TRIGGERS,
     )
 
 

@@ -119,3 +119,33 @@ def rate_intervals() -> list[dict[str, Any]]:
         for currency, rates in RATES.items()
         for day, rate in rates
     ]
+
+
+# Windows and cool-downs that histories of a few days go beyond; a budget that two visitors use up.
+_TRIGGER: dict[str, Any] = {
+    "category": None, "product_count": None, "window_s": None, "max_rating": None,
+    "value_over": None, "suggest": "recommended", "suggested_category": None,
+    "discount_min_pct": None, "discount_max_pct": None, "cooldown_s": 86_400,
+    "daily_budget": None, "holdout_share": 0.5,
+}  # fmt: skip
+TRIGGERS: list[dict[str, Any]] = [
+    {
+        **_TRIGGER, "rule": "bags_compared", "condition": "products_viewed", "response": "bundle",
+        "category": "bags", "product_count": 2, "window_s": 600, "daily_budget": 2,
+        "suggested_category": "hats",
+    },
+    {
+        **_TRIGGER, "rule": "hats_looked_for", "condition": "products_viewed", "response": "mail",
+        "category": "hats", "product_count": 2, "window_s": 172_800, "cooldown_s": 259_200,
+        "holdout_share": 0.0,
+    },
+    {
+        **_TRIGGER, "rule": "shoes_disliked", "condition": "negative_review",
+        "response": "discount", "category": "shoes", "max_rating": 2.0, "cooldown_s": 3_600,
+        "suggest": "better_rated", "discount_min_pct": 10.0, "discount_max_pct": 15.0,
+    },
+    {
+        **_TRIGGER, "rule": "cart_left", "condition": "idle_cart", "response": "discount",
+        "value_over": 8.0, "window_s": 60 * CART_SETTINGS["cart_trigger_minutes"],
+    },
+]  # fmt: skip

@@ -5,7 +5,7 @@ imported or repeated; where the two differ, one of them misreads the page. Where
 case open, the docstring of the function that decides it says "Reading".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tests.laws.oracle import (
@@ -24,6 +24,7 @@ from tests.laws.oracle import (
     retention,
     searches,
     sessions,
+    trigger_rules,
     user_ties,
 )
 from tests.laws.oracle.affinity import Window, product_affinity
@@ -49,6 +50,7 @@ def build(
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
     cart_limits: carts.CartLimits | None = None,
     affinity: Window = AFFINITY,
+    triggers: Sequence[Row] = (),
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
 
@@ -66,6 +68,7 @@ def build(
         retention_offsets: period -> the last offset of retention; the page's unless given.
         cart_limits: timeout and recovery of carts; the page's unless given.
         affinity: settings of affinity; the page's unless given.
+        triggers: the declared ones, with the columns of `inputs.triggers` each.
 
     Returns:
         Table name -> rows, in no particular order.
@@ -101,6 +104,7 @@ def build(
 
     with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
     entries = funnel_entries(with_visitor, funnels)
+    dim_products = lines.products(interactions)
     return {
         "fct_events": [pick(event, events.EVENT_COLUMNS) for event in winners],
         "fct_event_duplicates": [pick(row, events.DUPLICATE_COLUMNS) for row in duplicates],
@@ -110,7 +114,7 @@ def build(
         "fct_refunds": fct_refunds,
         "fct_touchpoints": attribution.touchpoints(fct_sessions),
         "fct_product_interactions": interactions,
-        "dim_products": lines.products(interactions),
+        "dim_products": dim_products,
         "map_visitor_person": person_map,
         "map_user_person": user_ties.build_user_map(ties, gone),
         "dim_persons": persons,
@@ -137,6 +141,14 @@ def build(
         "content_engagement": engagement.content_engagement(content_views),
         "fct_searches": fct_searches,
         "search_performance": searches.search_performance(fct_searches),
+        "trigger_firings": trigger_rules.trigger_firings(
+            with_visitor,
+            triggers,
+            dim_products,
+            built_carts,
+            as_of,
+            settings["reporting_timezone"],
+        ),
     }
 
 

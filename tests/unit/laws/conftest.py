@@ -33,6 +33,7 @@ def tables() -> Callable[..., dict[str, list[Row]]]:
             funnels=funnels,
             referrer_hosts=shop.REFERRER_HOSTS,
             rates=shop.RATES,
+            triggers=shop.TRIGGERS,
         )
 
     return make
