@@ -136,6 +136,12 @@
   denominator: orders_with_product * orders_with_other
   by_dimension: false
   of: product_affinity
+- name: consent_rate
+  description: Share of the persons who have answered whose last answer is yes.
+  numerator: consenting_persons
+  denominator: answering_persons
+  by_dimension: false
+  of: consent_daily
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}

@@ -28,21 +28,22 @@ ORACLE_TABLES = (
     "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
     "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
     "fct_searches", "search_performance", "content_engagement",
-    "product_affinity",
+    "product_affinity", "consent_daily",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last four hold model outputs.
 REBUILT_TABLES = (
     "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
-    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "arrivals_by_report_date",
+    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_person_consents",
+    "arrivals_by_report_date",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts", "product_affinity")
+DERIVED_VIEWS = ("retention_cohorts", "product_affinity", "consent_daily")
 
 
 @dataclass

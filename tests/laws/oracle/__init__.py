@@ -10,6 +10,7 @@ from datetime import date
 
 from tests.laws.oracle import (
     commerce,
+    consents,
     customers,
     engagement,
     events,
@@ -109,6 +110,7 @@ def build(
         "fct_reviews": fct_reviews,
         "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
         "product_affinity": product_affinity(facts, fct_order_items, as_of, affinity),
+        "consent_daily": consents.consent_daily(facts, as_of),
         "fct_auth_events": engagement.auth_events(winners),
         "fct_content_views": content_views,
         "content_engagement": engagement.content_engagement(content_views),
