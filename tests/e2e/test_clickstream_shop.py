@@ -81,6 +81,17 @@ def test_sessions_of_every_day_equal_pandas(home, clicks):
         assert rate == pytest.approx(expected, abs=1e-9), date
 
 
+def test_views_of_each_product_and_day_equal_pandas(home, clicks):
+    views = clicks[clicks["event"].str.startswith("product")]
+    expected = views.groupby([views["timestamp"].dt.date, "event"]).size().to_dict()
+    with served(home) as con:
+        rows = con.execute(
+            "select report_date, product_id, product_views from marts.product_performance"
+        ).fetchall()
+    assert {(day, product): count for day, product, count in rows} == expected
+    assert len(rows) == len(expected) > 200
+
+
 def test_the_funnel_counts_the_persons_that_its_publisher_counts(home):
     with served(home) as con:
         found = con.execute(
