@@ -56,13 +56,12 @@ RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
 DERIVED_VIEWS = (
     "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
-    "trigger_firings",
+    "trigger_firings", "consent_daily",
 )  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),
     timedelta(days=CART_SETTINGS["cart_recovery_days"]),
 )
-DERIVED_VIEWS = ("retention_cohorts", "product_affinity", "consent_daily")
 
 
 @dataclass
