@@ -16,6 +16,9 @@ SOURCES_OF_THE_MODELS = {
     "consent_daily": {"inputs.log_days"},
     "customer_360": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
+    "fct_carts": {"inputs.log_days"},
+    "cart_abandonment": {"inputs.log_days"},
+    "int_cart_limits": {"inputs.settings"},
     "fct_orders": {"inputs.settings"},
     "funnel_steps": {"inputs.funnels"},
     # Its hook names the parts that staging reads: a variable of the connection that runs the model.
@@ -28,11 +31,17 @@ SOURCES_OF_THE_MODELS = {
     "kpi_daily": {"inputs.log_days"},
     "product_affinity": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
+    "int_triggers": {"inputs.triggers"},
+    "int_trigger_carts": {"inputs.settings"},
+    "trigger_firings": {"inputs.triggers", "inputs.log_days"},
     "recommendations": {"ml.recommendations"},
     "similar_products": {"ml.similar_products"},
     "anomaly_scores": {"ml.anomaly_scores"},
-    # Every family writes metrics; the second name is lineage alone.
-    "model_metrics": {"ml.model_metrics", "ml.anomaly_scores"},
+    "experiment_statistics": {"ml.experiment_statistics"},
+    # Orders as they were known on a date are worth what the source says that its rows are.
+    "ml_experiment_acts": {"inputs.sources"},
+    # Every family writes metrics; the other names are lineage alone.
+    "model_metrics": {"ml.model_metrics", "ml.anomaly_scores", "ml.experiment_statistics"},
 }
 
 

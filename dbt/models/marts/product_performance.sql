@@ -26,7 +26,7 @@ lists as (
         price,
         quantity,
         reporting_price,
-        is_in_reporting_currency,
+        currency_rate,
         properties,
     from {{ ref('fct_events') }}
     where report_date in (select distinct report_date from touched)
