@@ -48,7 +48,7 @@ KNOWN_STEPS = re.compile(
     r"seal: (vault flushed|part placed|quarantine placed|parts placed|staging removed)|"
     r"manifest: (before|sealed)|HEAD: written|"
     r"(report\.json|HEAD|\d{8}-2026-11-0[23]\.json): (written beside|renamed)|"
-    r"(log_parts|log_files|log_replays|log_days|sources|settings|funnels|event_types|erasures)"
+    r"(log_parts|log_files|log_replays|log_days|sources|settings|funnels|triggers|event_types|erasures)"
     r"\.parquet: (written beside|renamed)|"
     r"work set: (before its commit|written|before it is struck off|struck off)|"
     r"dbt: \w+ finished|partitions: (written beside|one renamed|renamed)|"

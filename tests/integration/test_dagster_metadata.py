@@ -20,7 +20,7 @@ from tests.laws.harness import RECORD_TABLES
 DAYS = ("2026-11-01", "2026-11-02")
 
 # One over records is counted in what is published, and retention works out rates at reading.
-VIEWS_OF_MARTS = (*RECORD_TABLES, "retention_cohorts")
+VIEWS_OF_MARTS = (*RECORD_TABLES, "retention_cohorts", "trigger_firings")
 
 
 @pytest.fixture(scope="module")
