@@ -246,7 +246,7 @@ BROKEN_TRIGGER_RULES = (
         "a budget goes to the last",
         OVER_BUDGET,
         "trigger_firings",
-        text(r"order by firings\.fired_at,", "order by firings.fired_at desc,"),
+        text(r"order by known\.fired_at,", "order by known.fired_at desc,"),
     ),
     BrokenRule(
         "a visitor is held out of all rules or of none",
