@@ -85,7 +85,7 @@ def test_a_kill_between_a_stale_warehouse_and_the_new_one_owes_everything(paths)
 
 INPUTS = [
     "log_parts", "log_files", "log_replays", "log_days", "sources", "settings", "funnels",
-    "event_types", "erasures",
+    "event_types", "rates", "erasures",
 ]  # fmt: skip
 
 
@@ -114,6 +114,6 @@ def test_a_kill_at_any_file_that_dbt_reads_leaves_each_whole(paths):
             assert {key: rows for key, rows in found.items() if key != "settings"} == {
                 key: rows for key, rows in before.items() if key != "settings"
             }
-            assert found["settings"] in (before["settings"], [("UTC", "USD")])
+            assert found["settings"] in (before["settings"], [("UTC", "USD", 24, 7, 30)])
     inputs_of_new_settings(paths.home)
-    assert whole_tables(paths) == {**before, "settings": [("UTC", "USD")]}
+    assert whole_tables(paths) == {**before, "settings": [("UTC", "USD", 24, 7, 30)]}

@@ -18,7 +18,7 @@ from tests.dbt_manifest import DBT_PROJECT
 from tests.laws import oracle
 from tests.laws.batches import random_batch
 from tests.laws.compiled import compiled_models
-from tests.laws.harness import ORACLE_TABLES, TRIED
+from tests.laws.harness import CART_LIMITS, ORACLE_TABLES, TRIED
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History, Row
 from tests.laws.state_folder import write_log, write_settings
 from tests.laws.warehouse import first_difference
@@ -41,7 +41,7 @@ def expected_tables(history: History, number: int) -> dict[str, list[Row]]:
     return oracle.build(
         history.rows_at(number), registry=REGISTRY, sources=SOURCES, settings=history.settings,
         as_of=history.as_of_at(number), funnels=FUNNELS, referrer_hosts=seeded_hosts(),
-        erasures=history.erasures_at(number),
+        erasures=history.erasures_at(number), cart_limits=CART_LIMITS,
     )  # fmt: skip
 
 

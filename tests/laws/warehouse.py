@@ -18,6 +18,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
+from tests.laws.shop import CART_SETTINGS, TRIGGERS, rate_intervals
 
 Row = dict[str, Any]
 
@@ -88,9 +89,17 @@ class Warehouse:
                 event_name varchar, is_sessionable boolean, role varchar);
             create table inputs.sources (source varchar, order_grain varchar);
             create table inputs.settings as
-                select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency;
+                select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency,
+                    {", ".join(f"{hours} as {name}" for name, hours in CART_SETTINGS.items())};
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar);
+            create table inputs.rates (currency varchar, valid_from date, valid_to date,
+                rate decimal(20, 10));
+            create table inputs.triggers (rule varchar, condition varchar, category varchar,
+                product_count bigint, window_s bigint, max_rating double, value_over double,
+                response varchar, suggest varchar, suggested_category varchar,
+                discount_min_pct double, discount_max_pct double, cooldown_s bigint,
+                daily_budget bigint, holdout_share double);
             create table inputs.erasures (request_number bigint, erased_at timestamp,
                 visitor_id varchar, user_id varchar);
             create table seeds.referrer_hosts (host varchar, kind varchar);
@@ -105,6 +114,13 @@ class Warehouse:
             (f["funnel"], f["mode"], f["unit"], f["window_s"], number, name, event)
             for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)
         ])  # fmt: skip
+        self._insert("rates", [tuple(row.values()) for row in rate_intervals()])
+        for trigger in TRIGGERS:
+            names = ", ".join(trigger)
+            marks = ", ".join("?" for _ in trigger)
+            self.con.execute(
+                f"insert into inputs.triggers ({names}) values ({marks})", list(trigger.values())
+            )
         self.con.executemany(
             "insert into seeds.referrer_hosts values (?, ?)", list(REFERRER_HOSTS.items())
         )

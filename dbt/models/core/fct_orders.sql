@@ -47,6 +47,7 @@ final as (
         first_events.order_key,
         first_events.source,
         first_events.order_id,
+        first_events.cart_id,
         first_events.event_key,
         first_events.visitor_id,
         first_events.user_id,

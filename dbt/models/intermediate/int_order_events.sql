@@ -23,6 +23,7 @@ final as (
         {{ order_key('source', 'order_id', 'event_key') }} as order_key,
         source,
         order_id,
+        {{ cart_id('properties') }} as cart_id,
         role,
         event_ts,
         event_date,

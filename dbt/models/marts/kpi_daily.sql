@@ -42,6 +42,12 @@ first_orders as (
 
 ),
 
+carts as (
+
+    {{ cart_counts(ref('int_cart_days'), 'as_of') }}
+
+),
+
 counts as (
 
     select
@@ -68,6 +74,9 @@ counts as (
         coalesce(days.gross_revenue, 0) - coalesce(days.refunds, 0) as net_revenue,
         coalesce(days.impressions, 0) as impressions,
         coalesce(days.clicks, 0) as clicks,
+        coalesce(carts.carts, 0) as carts,
+        coalesce(carts.ended_carts, 0) as ended_carts,
+        coalesce(carts.abandoned_carts, 0) as abandoned_carts,
         coalesce(active.dau, 0) as dau,
         coalesce(active.wau, 0) as wau,
         coalesce(active.mau, 0) as mau,
@@ -81,6 +90,7 @@ counts as (
     left join days on calendar.report_date = days.report_date
     left join {{ ref('int_active_persons') }} as active on calendar.report_date = active.report_date
     left join first_orders on calendar.report_date = first_orders.report_date
+    left join carts on calendar.report_date = carts.report_date
 
 ),
 
@@ -109,6 +119,9 @@ final as (
         cast(net_revenue as decimal(18, 4)) as net_revenue,
         impressions,
         clicks,
+        carts,
+        ended_carts,
+        abandoned_carts,
         dau,
         wau,
         mau,

@@ -10,6 +10,7 @@ final as (
         bounce_rate,
         stickiness,
         repeat_purchase_rate,
+        cart_abandonment_rate,
         dau,
         wau,
         mau,
@@ -18,6 +19,7 @@ final as (
         or bounce_rate not between 0 and 1
         or stickiness not between 0 and 1
         or repeat_purchase_rate not between 0 and 1
+        or cart_abandonment_rate not between 0 and 1
         or dau > wau
         or wau > mau
 

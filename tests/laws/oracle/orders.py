@@ -7,6 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+from tests.laws.oracle.carts import cart_id_of
 from tests.laws.oracle.events import Row, hashed, in_arrival, in_order
 
 ORDER_GRAINS = {"order", "line"}
@@ -69,6 +70,7 @@ def build_orders(
                 "order_key": order_key,
                 "source": first["source"],
                 "order_id": first["order_id"],
+                "cart_id": cart_id_of(first),
                 "event_key": first["event_key"],
                 "visitor_id": first["visitor_id"],
                 "user_id": first["user_id"],

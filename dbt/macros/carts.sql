@@ -1,0 +1,82 @@
+{#
+    What carts are made of: which events, whose they are, and how many there were. The rules are in
+    docs/metrics.md.
+#}
+{% macro cart_roles() -%}
+    'cart_add', 'cart_remove', 'cart_view', 'checkout'
+{%- endmacro %}
+
+{# The cart that an event names: a text or a whole number, and no identifier that is none. #}
+{% macro cart_id(properties) -%}
+    case
+        when json_type({{ properties }}, '$.cart_id') in ('VARCHAR', 'BIGINT', 'UBIGINT')
+            and lower(trim({{ properties }} ->> '$.cart_id')) not in (
+                '', '{{ var('junk_cart_ids') | join("', '") }}'
+            )
+            then {{ properties }} ->> '$.cart_id'
+    end
+{%- endmacro %}
+
+{% macro named_cart_holder(source, cart_id) -%}
+    {{ hash_of(["'cart'", source, cart_id]) }}
+{%- endmacro %}
+
+{#
+    Whose carts follow one another, one open at a time: those of a cart_id in its source, else of a
+    visitor.
+#}
+{% macro cart_holder(source, cart_id, visitor_id) -%}
+    case
+        when {{ cart_id }} is not null then {{ named_cart_holder(source, cart_id) }}
+        when {{ visitor_id }} is not null then {{ hash_of(["'visitor'", visitor_id]) }}
+    end
+{%- endmacro %}
+
+{# The dates from one time to another, both included, as a list to be unnested. #}
+{% macro dates_between(from_at, to_at) -%}
+    generate_series(
+        cast(cast({{ from_at }} as date) as timestamp), {{ to_at }}, interval 1 day
+    )
+{%- endmacro %}
+
+{#
+    Carts by the date that they were opened on, as they stand on the as_of date. Carts that nothing
+    has ended wait in `int_cart_days` under the first as_of date on which they are abandoned, so
+    that no run needs to look for those that fall due. `days` is the relation of that model.
+#}
+{% macro cart_counts(days, as_of) -%}
+    select
+        days.report_date,
+        cast(sum(days.carts) as bigint) as carts,
+        cast(coalesce(sum(days.carts) filter (where days.is_open), 0) as bigint) as open_carts,
+        cast(coalesce(sum(days.carts) filter (where not days.is_open), 0) as bigint) as ended_carts,
+        {%- for outcome in ['ordered', 'emptied', 'recovered'] %}
+        cast(coalesce(sum(days.carts) filter (where days.outcome = '{{ outcome }}'), 0) as bigint)
+            as {{ outcome }}_carts,
+        {%- endfor %}
+        cast(coalesce(sum(days.carts) filter (where days.is_abandoned), 0) as bigint)
+            as abandoned_carts,
+        cast(coalesce(sum(days.cart_value) filter (where days.is_open), 0) as decimal(18, 4))
+            as open_value,
+        {%- for outcome in ['ordered', 'recovered'] %}
+        cast(
+            coalesce(sum(days.cart_value) filter (where days.outcome = '{{ outcome }}'), 0)
+            as decimal(18, 4)
+        ) as {{ outcome }}_value,
+        {%- endfor %}
+        cast(coalesce(sum(days.cart_value) filter (where days.is_abandoned), 0) as decimal(18, 4))
+            as abandoned_value,
+        max(days.median_minutes_to_order) filter (where days.outcome = 'ordered')
+            as median_minutes_to_order,
+    from (
+        select
+            stored.*,
+            stored.outcome = 'lapsed' and not coalesce(stored.due_date <= asked.as_of_date, false)
+                as is_open,
+            stored.outcome = 'recovered'
+            or coalesce(stored.due_date <= asked.as_of_date, false) as is_abandoned,
+        from {{ days }} as stored
+        cross join {{ as_of }} as asked
+    ) as days
+    group by days.report_date
+{%- endmacro %}
