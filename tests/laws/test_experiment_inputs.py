@@ -24,7 +24,7 @@ WINDOW = timedelta(days=60)
 
 @cache
 def batch() -> Batch:
-    return random_batch(Random(1), 16)
+    return random_batch(Random(1), 12)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,8 @@ def expected(history: History, as_of: date) -> list[Row]:
 
 def rows_of_the_oracle(history: History, as_of: date) -> list[Row]:
     return experiments.moments(
-        history.log_rows, registry=REGISTRY, sources=SOURCES, settings=history.settings, rates=RATES,
+        history.log_rows, registry=REGISTRY, sources=SOURCES, settings=history.settings,
+        rates=RATES,
         as_of=as_of, window_from=as_of - WINDOW,
     )  # fmt: skip
 
