@@ -1,4 +1,4 @@
-"""Results of a partition: which rows there are, what is compared with what, and what is warned of."""
+"""Results of a partition: which rows there are, what is compared, what is warned of."""
 
 from datetime import date, datetime
 
