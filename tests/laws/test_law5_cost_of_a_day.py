@@ -46,6 +46,7 @@ EXEMPT: Mapping[Place, str] = {
     ("int_order_values", "intermediate.int_order_events"): _BY_ORDER,
     ("int_sessions_remade", "core.fct_orders"): _BY_ORDER,
     ("fct_orders", "intermediate.int_order_events"): _BY_ORDER,
+    ("int_cart_points", "intermediate.int_order_events"): _BY_ORDER,
     ("fct_orders", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_order_items"): _BY_ORDER,
