@@ -11,7 +11,7 @@ from typing import Any, Final
 import dagster as dg
 
 from dagster_project.assets.records import record_key
-from dagster_project.records.entries import CUSTOMER_CHANGES, KPI_VALUES, SCHEMAS
+from dagster_project.records.entries import CUSTOMER_CHANGES, KPI_VALUES, OUTBOX, SCHEMAS
 from dagster_project.training import OUTPUTS, output_schema
 from expectations.columns import LOG_COLUMNS
 
@@ -26,6 +26,7 @@ _ARROW_TO_SQL: Final = {
 _OF_A_RECORD: Final = {
     "built_from_seal": "The last seal of the log that the publication was built from.",
     "value": "What was published, in the unit of the metric.",
+    "state": "What the line tells of the firing: sent, expired or retracted.",
 }
 
 
@@ -42,6 +43,12 @@ def written_tables(manifest: Mapping[str, Any]) -> dict[dg.AssetKey, dg.TableSch
     for table, described in (
         (KPI_VALUES, _described(manifest, "kpi_restatements") | _OF_A_RECORD),
         (CUSTOMER_CHANGES, _described(manifest, "customer_360_history") | _OF_A_RECORD),
+        (
+            OUTBOX,
+            _described(manifest, "kpi_restatements")
+            | _described(manifest, "trigger_firings")
+            | _OF_A_RECORD,
+        ),
     ):
         types = {
             field.name: _ARROW_TO_SQL.get(str(field.type), str(field.type))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dagster_project.records.entries import CUSTOMER_CHANGES, KPI_VALUES
+from dagster_project.records.entries import CUSTOMER_CHANGES, KPI_VALUES, OUTBOX
 from dagster_project.records.publications import Recorded
 
 _DESCRIPTIONS = {
@@ -22,6 +22,11 @@ _DESCRIPTIONS = {
         "What a publication said of persons that the one before did not. Only ever added to, under "
         "a chain of hashes of its own; an erasure alone may take rows out."
     ),
+    OUTBOX: (
+        "What triggers ask other systems to do, as JSON lines: a firing is sent or expired once, "
+        "and retracted once where late data takes it back. Only ever added to, under a chain of "
+        "hashes of its own; a rebuild sends nothing again; an erasure alone may take rows out."
+    ),
 }
 
 
@@ -31,13 +36,13 @@ def record_key(table: str) -> dg.AssetKey:
 
 
 def record_specs() -> list[dg.AssetSpec]:
-    """Both tables."""
+    """Every table of the records."""
     return [
         dg.AssetSpec(
             record_key(table),
             group_name="serving",
             owners=["team:analytics-engineering"],
-            kinds={"parquet"},
+            kinds={"json" if table == OUTBOX else "parquet"},
             description=description,
         )
         for table, description in _DESCRIPTIONS.items()

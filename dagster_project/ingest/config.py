@@ -5,7 +5,6 @@ What a setting is called, its type, default and bounds belong here. The file's s
 does to a row is `mapping.py`.
 """
 
-import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,27 +13,28 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
+from dagster_project.ingest.config_experiments import Experiments
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
+from dagster_project.ingest.config_triggers import TriggerSettings
+from dagster_project.ingest.config_types import Name, Seconds, Strict, problem
 from dagster_project.ingest.mapping_sql import check_expression
 
 __all__ = [
     "CustomEvent", "FieldMapping", "FunnelSettings", "FunnelStep", "GeneralSettings", "ReadLimits",
-    "Settings", "SourceSettings", "default_settings_text", "load_settings", "parse_settings",
+    "Settings", "SourceSettings", "TriggerSettings", "default_settings_text", "load_settings",
+    "parse_settings",
 ]  # fmt: skip
 
-NAME = r"^[a-z][a-z0-9_]{0,62}$"
 TIME_FIELDS = ("event_ts", "sent_ts")
 # The fields that a mapping can fill besides `properties`, in the order of the candidates table.
 MAPPED_FIELDS = (
@@ -55,12 +55,6 @@ Format = Literal[
 ]  # fmt: skip
 # Formats that say themselves which value is which field; the others need a mapping.
 BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "access_log")
-_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
-_MAX_WINDOW_S = 366 * 86_400
-
-
-def _problem(text: str, key: str = "") -> PydanticCustomError:
-    return PydanticCustomError("footfall", "{problem}", {"problem": text, "key": key})
 
 
 def _zone(name: str) -> str:
@@ -69,32 +63,18 @@ def _zone(name: str) -> str:
         # The zones of the times are worked out by DuckDB, whose list is its own.
         duckdb.execute("select timezone(?, timestamp '2000-01-01')", [name]).fetchall()
     except (ZoneInfoNotFoundError, ValueError, OSError, duckdb.Error):
-        raise _problem(
+        raise problem(
             f"{name!r} is no time zone; give an IANA name such as Europe/Berlin"
         ) from None
     return name
 
 
-def _window_seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d{1,6})\s*(second|minute|hour|day|week)s?", value.strip())
-    if not match:
-        raise _problem(f"{value!r} is no length of time such as '30 minutes' or '7 days'")
-    return int(match[1]) * _PERIODS[match[2]]
-
-
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Name = Annotated[str, Field(pattern=NAME)]
 IdSpace = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ReadLimits(_Strict):
+class ReadLimits(Strict):
     """What a reader takes before it refuses a row or a file.
 
     Attributes:
@@ -116,6 +96,7 @@ class GeneralSettings(ReadLimits, CartSettings):
     start: date | None = None
     reporting_timezone: Zone = "UTC"
     reporting_currency: Currency = "EUR"
+    rates: str | None = Field(default=None, min_length=1, max_length=4096)
     quarantine_share: float = Field(default=0.05, ge=0, le=1)
     grace_hours: int = Field(default=2, ge=0, le=240)
     schedule_hour: int = Field(default=3, ge=0, le=23)
@@ -134,7 +115,7 @@ class GeneralSettings(ReadLimits, CartSettings):
         return self
 
 
-class FieldMapping(_Strict):
+class FieldMapping(Strict):
     """Where the value of one field comes from: exactly one of `column`, `value`, `sql`.
 
     Attributes:
@@ -166,21 +147,21 @@ class FieldMapping(_Strict):
     def _is_consistent(self) -> "FieldMapping":
         given = [key for key in ("column", "value", "sql") if getattr(self, key) is not None]
         if len(given) != 1:
-            raise _problem("give exactly one of column, value, sql")
+            raise problem("give exactly one of column, value, sql")
         if self.values is not None and self.column is None:
-            raise _problem("goes with column alone", "values")
+            raise problem("goes with column alone", "values")
         if self.unit is not None and self.format is not None:
-            raise _problem("goes without unit: a number has no format", "format")
+            raise problem("goes without unit: a number has no format", "format")
         if self.sql is not None:
             try:
                 check_expression(self.sql)
             except ValueError as error:
-                raise _problem(str(error), "sql") from None
+                raise problem(str(error), "sql") from None
         if self.format is not None:
             try:
                 duckdb.execute("select try_strptime('', ?)", [self.format]).fetchall()
             except duckdb.Error:
-                raise _problem(f"{self.format!r} is no strptime format", "format") from None
+                raise problem(f"{self.format!r} is no strptime format", "format") from None
         return self
 
 
@@ -191,7 +172,7 @@ def _column_shorthand(value: object) -> object:
 Mapped = Annotated[FieldMapping, BeforeValidator(_column_shorthand)]
 
 
-class SourceSettings(_Strict):
+class SourceSettings(Strict):
     """One feed: its format, its mapping, and what its rows mean.
 
     Attributes:
@@ -237,13 +218,13 @@ class SourceSettings(_Strict):
         # In the file, `properties` stands inside the mapping beside the fields.
         if isinstance(data, dict):
             if "properties" in data:
-                raise _problem("stands inside mapping", "properties")
+                raise problem("stands inside mapping", "properties")
             mapping = data.get("mapping")
             if isinstance(mapping, dict) and "properties" in mapping:
                 rest = {key: value for key, value in mapping.items() if key != "properties"}
                 given = mapping["properties"]
                 if not (isinstance(given, list) and all(isinstance(v, str) and v for v in given)):
-                    raise _problem("is no list of columns", "mapping.properties")
+                    raise problem("is no list of columns", "mapping.properties")
                 return {**data, "mapping": rest, "properties": given}
             if data.get("format") == "access_log":
                 return {"identical_rows": "keep", **data}
@@ -252,52 +233,52 @@ class SourceSettings(_Strict):
     @model_validator(mode="after")
     def _is_consistent(self) -> "SourceSettings":
         if self.sessions == "source":
-            raise _problem("'source' is not supported yet; leave it out or say gap", "sessions")
+            raise problem("'source' is not supported yet; leave it out or say gap", "sessions")
         if self.delimiter is not None and (
             self.format not in ("csv", "tsv") or self.delimiter in '"\r\n\x00'
         ):
-            raise _problem(
+            raise problem(
                 "is one character of a csv or tsv file, no quote or line end", "delimiter"
             )
         if self.encoding != "utf-8" and self.format == "parquet":
-            raise _problem("parquet holds its own encoding; leave it out", "encoding")
+            raise problem("parquet holds its own encoding; leave it out", "encoding")
         if self.visitors != "none" and self.format != "access_log":
-            raise _problem("is for the format access_log alone", "visitors")
+            raise problem("is for the format access_log alone", "visitors")
         if self.format in BUILT_IN_FORMATS:
             if self.mapping is not None or self.properties is not None:
-                raise _problem(
+                raise problem(
                     f"the {self.format} format has none; use one such as jsonl", "mapping"
                 )
             return self
         if self.mapping is None:
-            raise _problem(f"is missing; a {self.format} source needs one", "mapping")
+            raise problem(f"is missing; a {self.format} source needs one", "mapping")
         self._check_mapping(self.mapping)
         return self
 
     def _check_mapping(self, mapping: dict[str, FieldMapping]) -> None:
         for name, field in mapping.items():
             if name not in MAPPED_FIELDS:
-                raise _problem(f"no field of an event; put it into properties. The fields: "
+                raise problem(f"no field of an event; put it into properties. The fields: "
                                f"{', '.join(MAPPED_FIELDS)}", f"mapping.{name}")  # fmt: skip
             if name not in TIME_FIELDS:
                 for key in ("unit", "format", "timezone"):
                     if getattr(field, key) is not None:
-                        raise _problem("is for event_ts and sent_ts alone", f"mapping.{name}.{key}")
+                        raise problem("is for event_ts and sent_ts alone", f"mapping.{name}.{key}")
             elif field.value is not None:
-                raise _problem("a time cannot be a constant", f"mapping.{name}.value")
+                raise problem("a time cannot be a constant", f"mapping.{name}.value")
         for name in ("event_name", "event_ts"):
             if name not in mapping:
-                raise _problem(f"{name} is missing", "mapping")
+                raise problem(f"{name} is missing", "mapping")
 
 
-class CustomEvent(_Strict):
+class CustomEvent(Strict):
     """An event type of one's own: does it make a session, and which role has it in the marts."""
 
     sessionable: bool
     role: Name | None = None
 
 
-class FunnelStep(_Strict):
+class FunnelStep(Strict):
     """One step: the event that reaches it, and the name that it is shown by."""
 
     event: Name
@@ -312,14 +293,12 @@ def _step_shorthand(value: object) -> object:
     return value
 
 
-class FunnelSettings(_Strict):
+class FunnelSettings(Strict):
     """A funnel; `window` (from step 1, inclusive) is text such as `7 days`, or seconds."""
 
     mode: Literal["ordered", "strict", "any"] = "ordered"
     unit: Literal["person", "visitor", "session"] = "person"
-    window: Annotated[int, BeforeValidator(_window_seconds), Field(ge=1, le=_MAX_WINDOW_S)] = (
-        7 * 86_400
-    )
+    window: Seconds = 7 * 86_400
     steps: list[Annotated[FunnelStep, BeforeValidator(_step_shorthand)]] = Field(
         min_length=2, max_length=12
     )
@@ -330,13 +309,15 @@ class FunnelSettings(_Strict):
         return self.window
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """The whole of `footfall.yml`; `settings` is its block of that name."""
 
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
     settings: GeneralSettings = Field(default_factory=lambda: GeneralSettings())
     events: dict[Name, CustomEvent] = Field(default_factory=dict)
     funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
+    experiments: Experiments = Field(default_factory=dict)
+    triggers: dict[Name, TriggerSettings] = Field(default_factory=dict)
 
 
 def load_settings(path: Path) -> Settings:

@@ -8,7 +8,6 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dagster_project.ingest import chains
 from dagster_project.ingest.durable import sha256_of
@@ -24,6 +23,7 @@ from dagster_project.records.entries import (
     place_problem,
     read_entry,
 )
+from dagster_project.records.parts import count_rows
 from dagster_project.state import StatePaths
 
 _HALF_DONE = " (a run is at it, or was ended: the next run finishes it)"
@@ -99,7 +99,7 @@ def _part_problem(paths: StatePaths, entry: Entry, part: Part) -> str | None:
         return f"is missing; entry {entry.sequence} names it"
     try:
         found = sha256_of(file)
-        rows = pq.read_metadata(file).num_rows
+        rows = count_rows(file)
     except (OSError, ValueError, pa.ArrowException):
         return f"cannot be read; entry {entry.sequence} names it"
     if found != part.sha256 or rows != part.rows:
@@ -131,6 +131,6 @@ def _unnamed(paths: StatePaths, expected: dict[str, tuple[Entry, Part]]) -> Iter
 
 def _is_empty(file: Path) -> bool:
     try:
-        return bool(pq.read_metadata(file).num_rows == 0)
+        return count_rows(file) == 0
     except (OSError, ValueError, pa.ArrowException):
         return False

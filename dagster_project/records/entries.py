@@ -4,10 +4,11 @@ What belongs here: the form of an entry, reading the chain, adding to it, and me
 left. What a publication adds is in `publications`, what an erasure takes out in `rewriting`,
 comparing parts on disk with their entries in `audit`.
 
-A part is a Parquet file `records/<table>/<sequence>.parquet`, by the entry that brought it. The
-order of writes, each on disk before the next: parts under hidden names, the entry, HEAD, the parts'
-own names. So whoever reads `records/<table>/*.parquet` sees nothing that no entry names, and an
-entry whose parts still bear hidden names is finished by whoever comes next.
+A part is a file `records/<table>/<sequence>`, by the entry that brought it: Parquet, which dbt
+reads, or JSON lines, which other systems do (`parts` has the form of both). The order of writes,
+each on disk before the next: parts under hidden names, the entry, HEAD, the parts' own names. So
+whoever reads `records/<table>/*` sees nothing that no entry names, and an entry whose parts still
+bear hidden names is finished by whoever comes next.
 """
 
 import json
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dagster_project.ingest import chains
 from dagster_project.ingest.durable import (
@@ -31,10 +31,12 @@ from dagster_project.ingest.durable import (
     write_atomic,
 )
 from dagster_project.ingest.errors import LogIntegrityError
+from dagster_project.records.parts import JSON_LINES, PARQUET, write_part
 from dagster_project.state import StatePaths
 
 KPI_VALUES: Final = "kpi_values"
 CUSTOMER_CHANGES: Final = "customer_changes"
+OUTBOX: Final = "outbox"
 # dbt cannot read a folder without a file: each table has one without rows, of which no entry knows.
 EMPTY_FILE: Final = "empty.parquet"
 _CHAIN: Final = "chain"
@@ -62,6 +64,22 @@ SCHEMAS: Final[Mapping[str, pa.Schema]] = {
             pa.field("attribute", pa.string(), nullable=False),
             pa.field("old_value", pa.string()),
             pa.field("new_value", pa.string()),
+        ]
+    ),
+    OUTBOX: pa.schema(
+        [
+            *_OF_A_PUBLICATION,
+            pa.field("firing_id", pa.string(), nullable=False),
+            pa.field("state", pa.string(), nullable=False),
+            pa.field("rule", pa.string(), nullable=False),
+            pa.field("person_id", pa.string()),
+            pa.field("visitor_id", pa.string(), nullable=False),
+            pa.field("fired_at", pa.timestamp("us"), nullable=False),
+            pa.field("response", pa.string(), nullable=False),
+            pa.field("discount_min_pct", pa.float64()),
+            pa.field("discount_max_pct", pa.float64()),
+            pa.field("suggested_product_ids", pa.list_(pa.string())),
+            pa.field("evidence_event_keys", pa.list_(pa.string())),
         ]
     ),
 }
@@ -135,7 +153,16 @@ def chain_folder(paths: StatePaths) -> Path:
 
 def part_path(table: str, sequence: int) -> str:
     """Where a part of a table is, relative to the state folder."""
-    return f"records/{table}/{sequence:08d}.parquet"
+    return f"records/{table}/{sequence:08d}{_suffix(table)}"
+
+
+def table_of(path: str) -> str:
+    """The table that a part is of, by its path."""
+    return path.split("/")[1]
+
+
+def _suffix(table: str) -> str:
+    return JSON_LINES if table == OUTBOX else PARQUET
 
 
 def hidden(file: Path) -> Path:
@@ -275,7 +302,7 @@ def add_entry(
 def _write_hidden(target: Path, rows: pa.Table) -> Path:
     make_folder(target.parent)
     beside = hidden(target)
-    pq.write_table(rows, beside, compression="zstd")
+    write_part(beside, rows, target.suffix)
     fsync_file(beside)
     return beside
 
@@ -314,7 +341,7 @@ def recover(paths: StatePaths) -> list[Entry]:
         make_folder(folder)
         for left in folder.glob(".*.tmp"):
             left.unlink()
-        if not (folder / EMPTY_FILE).exists():
+        if _suffix(table) == PARQUET and not (folder / EMPTY_FILE).exists():
             _write_hidden(folder / EMPTY_FILE, schema.empty_table()).replace(folder / EMPTY_FILE)
     for left in chain_folder(paths).glob(".*.tmp"):
         left.unlink()

@@ -1,4 +1,4 @@
-"""What a publication adds to the records: values of KPIs, and what changed of persons.
+"""What a publication adds to the records: values of KPIs, what changed of persons, what is sent.
 
 What belongs here: finding what is new in a served version, and recording each version once. How a
 record is written is in `entries`; making a version is `serving`'s.
@@ -9,11 +9,8 @@ compared with those last recorded, persons with the version recorded before: the
 a third time.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -24,6 +21,7 @@ from dagster_project.ingest import seals
 from dagster_project.records.entries import (
     CUSTOMER_CHANGES,
     KPI_VALUES,
+    OUTBOX,
     SCHEMAS,
     Entry,
     Publication,
@@ -31,15 +29,16 @@ from dagster_project.records.entries import (
     part_path,
     parts_of,
     recover,
+    table_of,
 )
+from dagster_project.records.outbox import outbox_lines, told_before
+from dagster_project.records.served_versions import columns_of, erased_persons, opened
 from dagster_project.serving import (
-    DATABASE,
     PublishedVersion,
     about_version,
     current_number,
     publish,
     remove_old_versions,
-    versions_folder,
 )
 from dagster_project.state import StatePaths
 
@@ -118,23 +117,23 @@ def record_served(paths: StatePaths) -> Recorded | None:
     )
     sequence = len(chain) + 1
     last = _last_publication(chain)
-    with _opened(paths, number, last) as con:
+    with opened(paths, number, last) as con:
         tables = {
-            part_path(KPI_VALUES, sequence): _kpi_values(con, paths),
-            part_path(CUSTOMER_CHANGES, sequence): _customer_changes(
-                con, paths, is_first=last is None
-            ),
-        }
+            KPI_VALUES: _kpi_values(con, paths),
+            CUSTOMER_CHANGES: _customer_changes(con, paths, is_first=last is None),
+            OUTBOX: outbox_lines(con, told_before(paths, chain), publication.published_after,
+                                 erased=erased_ids(paths)),
+        }  # fmt: skip
     tables = {
-        path: _of(publication, sequence, rows, path.split("/")[1])
-        for path, rows in tables.items()
+        part_path(table, sequence): _of(publication, sequence, rows, table)
+        for table, rows in tables.items()
         if rows.num_rows
     }
     chain.append(add_entry(paths, chain, tables, publication=publication))
     return Recorded(
         publication,
         sequence,
-        {path.split("/")[1]: rows.num_rows for path, rows in tables.items()},
+        {table_of(path): rows.num_rows for path, rows in tables.items()},
         _rows_in_all(chain),
     )
 
@@ -142,8 +141,7 @@ def record_served(paths: StatePaths) -> Recorded | None:
 def _rows_in_all(chain: list[Entry]) -> dict[str, int]:
     rows: dict[str, int] = {}
     for path, part in parts_of(chain).items():
-        table = path.split("/")[1]
-        rows[table] = rows.get(table, 0) + part.rows
+        rows[table_of(path)] = rows.get(table_of(path), 0) + part.rows
     return rows
 
 
@@ -160,42 +158,11 @@ def _last_publication(chain: list[Entry]) -> Publication | None:
     return next((entry.publication for entry in reversed(chain) if entry.publication), None)
 
 
-@contextmanager
-def _opened(
-    paths: StatePaths, number: int, last: Publication | None
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The version as `now`, and the one recorded before, if it is still there, as `before`."""
-    with duckdb.connect(
-        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    ) as con:
-        _attach(con, versions_folder(paths) / str(number) / DATABASE, "now")
-        if last is not None and last.version != number:
-            file = versions_folder(paths) / str(last.version) / DATABASE
-            if file.is_file():
-                _attach(con, file, "before")
-        yield con
-
-
-def _attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
-    quoted = str(file).replace("'", "''")
-    con.execute(f"attach '{quoted}' as {name} (read_only)")
-
-
-def _columns(con: duckdb.DuckDBPyConnection, database: str, table: str) -> dict[str, str]:
-    """Types by name of a table in schema marts or core; empty where there is none."""
-    rows = con.execute(
-        "select column_name, data_type from duckdb_columns() "
-        "where database_name = ? and schema_name || '.' || table_name = ? order by column_index",
-        [database, table],
-    ).fetchall()
-    return dict(rows)
-
-
 def _kpi_values(con: duckdb.DuckDBPyConnection, paths: StatePaths) -> pa.Table:
     """Values of KPIs that are new, or others than those last recorded; null where a date went."""
     metrics = [
         name
-        for name, kind in _columns(con, "now", "marts.kpi_daily").items()
+        for name, kind in columns_of(con, "now", "marts.kpi_daily").items()
         if kind.startswith(_NUMERIC)
     ]
     if not metrics:
@@ -238,8 +205,8 @@ def _customer_changes(
     A new person is one row, since later changes have the values before them; one who is gone takes
     a row for each value.
     """
-    now = _columns(con, "now", "marts.customer_360")
-    before = _columns(con, "before", "marts.customer_360")
+    now = columns_of(con, "now", "marts.customer_360")
+    before = columns_of(con, "before", "marts.customer_360")
     empty = pa.table({"person_id": pa.array([], pa.string())})
     if not now or (not before and not is_first):
         # The version before is gone, and with it what was said of persons.
@@ -272,7 +239,7 @@ def _customer_changes(
         where old_value is distinct from new_value
             and (not is_new or attribute = '{PRESENCE}')
             and not list_contains(?, person_id)
-            and person_id not in ({_erased_persons(con)})
+            and person_id not in ({erased_persons(con)})
         order by all
         """,
         [sorted(erased_ids(paths))],
@@ -282,16 +249,6 @@ def _customer_changes(
 def _text(row: str, name: str, kind: str) -> str:
     value = f"round({row}.{name}, 9)" if kind == "DOUBLE" else f"{row}.{name}"
     return f"cast({value} as varchar)"
-
-
-def _erased_persons(con: duckdb.DuckDBPyConnection) -> str:
-    """A query of the persons of whom nothing may be recorded, not even that they left."""
-    if "is_erased" in _columns(con, "now", "core.map_visitor_person"):
-        return (
-            "select person_id from now.core.map_visitor_person "
-            "where is_erased and person_id is not null"
-        )
-    return "select null where false"
 
 
 def _of(publication: Publication, sequence: int, rows: pa.Table, table: str) -> pa.Table:

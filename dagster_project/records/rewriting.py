@@ -4,23 +4,33 @@ What belongs here: which parts hold rows of some persons, and the entry that say
 they were replaced. Whether that request exists is for the erasure register, which `audit` asks.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dagster_project.records.entries import (
     CUSTOMER_CHANGES,
+    OUTBOX,
     SCHEMAS,
     Entry,
     Part,
     add_entry,
     parts_of,
     recover,
+    table_of,
 )
+from dagster_project.records.parts import read_part
 from dagster_project.state import StatePaths
+
+# Columns that name a person, by table; KPI values are of nobody.
+_NAMING: Final[Mapping[str, tuple[str, ...]]] = {
+    CUSTOMER_CHANGES: ("person_id",),
+    OUTBOX: ("person_id", "visitor_id"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ def rewrite_without(
 
     Args:
         paths: the state folder; the caller holds its lock.
-        person_ids: whose rows go.
+        person_ids: whose rows go, and the visitors that they were.
         request_number: of the erasure register, in which it stands before this is called.
 
     Returns:
@@ -57,12 +67,10 @@ def rewrite_without(
     wanted = pa.array(sorted(set(person_ids)), pa.string())
     tables: dict[str, pa.Table] = {}
     for path in parts_of(chain):
-        if path.split("/")[1] != CUSTOMER_CHANGES:
-            continue
-        if not _holds_any(paths, path, wanted):
-            continue
-        rows = pq.read_table(paths.home / path, schema=SCHEMAS[CUSTOMER_CHANGES])
-        tables[path] = rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=wanted)))
+        named = _named(paths, path, wanted)
+        if named is not None and pc.any(named).as_py():
+            rows = read_part(paths.home / path, SCHEMAS[table_of(path)])
+            tables[path] = rows.filter(pc.invert(named))
     if tables:
         chain.append(add_entry(paths, chain, tables, erasure_request=request_number))
     return _replaced_by(chain, request_number)
@@ -87,6 +95,12 @@ def _replaced_by(chain: list[Entry], request_number: int) -> list[Rewritten]:
     return found
 
 
-def _holds_any(paths: StatePaths, path: str, wanted: pa.Array) -> bool:
-    persons = pq.read_table(paths.home / path, columns=["person_id"])["person_id"]
-    return bool(pc.any(pc.is_in(persons, value_set=wanted)).as_py())
+def _named(paths: StatePaths, path: str, wanted: pa.Array) -> pa.ChunkedArray | None:
+    """Which rows of a part name one of some persons; null where none can."""
+    names = _NAMING.get(table_of(path))
+    if names is None:
+        return None
+    schema = pa.schema([SCHEMAS[table_of(path)].field(name) for name in names])
+    rows = read_part(paths.home / path, schema)
+    # A null is in no list.
+    return reduce(pc.or_, (pc.is_in(rows[name], value_set=wanted) for name in names))

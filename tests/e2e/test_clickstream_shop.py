@@ -82,6 +82,17 @@ def test_sessions_of_every_day_equal_pandas(home, clicks):
         assert rate == pytest.approx(expected, abs=1e-9), date
 
 
+def test_views_of_each_product_and_day_equal_pandas(home, clicks):
+    views = clicks[clicks["event"].str.startswith("product")]
+    expected = views.groupby([views["timestamp"].dt.date, "event"]).size().to_dict()
+    with served(home) as con:
+        rows = con.execute(
+            "select report_date, product_id, product_views from marts.product_performance"
+        ).fetchall()
+    assert {(day, product): count for day, product, count in rows} == expected
+    assert len(rows) == len(expected) > 200
+
+
 def test_the_funnel_counts_the_persons_that_its_publisher_counts(home):
     with served(home) as con:
         found = con.execute(
@@ -183,6 +194,73 @@ def test_retention_of_visitors_equals_pandas(home, clicks, period, frequency, mo
         ).fetchall()
     assert {(day, offset): tuple(rest) for day, offset, *rest in rows} == expected
     assert sum(size for _, offset, size, *_ in rows if offset == 0) == clicks["user_id"].nunique()
+
+
+@pytest.fixture(scope="module")
+def walks(clicks: pd.DataFrame, home: Path) -> pd.DataFrame:
+    """Each event as the warehouse has it, with the next one of its session by pandas.
+
+    Equal times are in the order of the event's key, which only the warehouse makes.
+    """
+    with served(home) as con:
+        events = con.execute(
+            "select visitor_id, event_ts, event_key, event_name from core.fct_events"
+        ).df()
+    assert len(events) == len(clicks)
+    events = events.sort_values(["visitor_id", "event_ts", "event_key"])
+    gap = events.groupby("visitor_id")["event_ts"].diff() > timedelta(minutes=30)
+    opens = gap | (events["visitor_id"] != events["visitor_id"].shift())
+    events["session"] = opens.cumsum()
+    by_session = events.groupby("session")
+    events["next_name"] = by_session["event_name"].shift(-1)
+    events["seconds"] = -by_session["event_ts"].diff(-1).dt.total_seconds()
+    events["month"] = by_session["event_ts"].transform("min").dt.to_period("M")
+    return events
+
+
+def test_transitions_equal_pandas(home, walks):
+    steps = walks.fillna({"next_name": "(exit)"})
+    first = walks[walks["session"] != walks["session"].shift()]
+    starts = first.assign(event_name="(start)", next_name=first["event_name"], seconds=np.nan)
+    steps = pd.concat([steps, starts])
+    grouped = steps.groupby(["month", "event_name", "next_name"])["seconds"]
+    expected = grouped.agg(["size", "median"])
+    leaving = expected["size"].groupby(["month", "event_name"]).transform("sum")
+    with served(home) as con:
+        found = con.execute("from marts.behaviour_transitions").df()
+    assert len(found) == len(expected)
+    for row in found.itertuples():
+        key = (pd.Period(row.report_month, "M"), row.state, row.next_state)
+        size, median = expected.loc[key]
+        assert row.count == size, key
+        assert row.probability == pytest.approx(size / leaving[key], abs=1e-9), key
+        assert row.median_seconds == pytest.approx(median, abs=1e-6, nan_ok=True), key
+
+
+def test_top_paths_equal_pandas(home, walks):
+    repeats = (walks["event_name"] == walks["event_name"].shift()) & (
+        walks["session"] == walks["session"].shift()
+    )
+    ways = walks[~repeats].groupby("session").agg(
+        month=("month", "first"),
+        path=("event_name", lambda names: " > ".join([*names[:12], *(["…"] * (len(names) > 12))])),
+    )  # fmt: skip
+    ways["converts"] = walks.groupby("session")["event_name"].agg(
+        lambda names: (names == "order_completed").any()
+    )
+    with served(home) as con:
+        found = con.execute("from marts.top_paths order by report_month, path_rank").fetchall()
+    expected = []
+    for month, mine in ways.groupby("month"):
+        counts = mine.groupby("path")["converts"].agg(["size", "sum"])
+        ranked = sorted(counts.itertuples(), key=lambda row: (-row.size, row.Index))[:100]
+        expected += [
+            (month.start_time.date(), rank, row.Index, row.size, row.sum,
+             row.size / len(mine), row.sum / row.size)
+            for rank, row in enumerate(ranked, start=1)
+        ]  # fmt: skip
+    assert [row[:5] for row in found] == [row[:5] for row in expected]
+    assert np.allclose([row[5:] for row in found], [row[5:] for row in expected], atol=1e-9)
 
 
 @pytest.fixture(scope="module")

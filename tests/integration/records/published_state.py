@@ -3,6 +3,8 @@
 Belongs here: what tests of the records need to publish and look. Not here: what they expect.
 """
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,11 @@ KPI_TYPES = "report_date date, visitors bigint, gross_revenue decimal(18, 4), ao
 CUSTOMER_TYPES = (
     "person_id varchar, order_count bigint, aov double, recency_days bigint, "
     "top_recommendations varchar[], last_seen_at timestamp"
+)
+FIRING_TYPES = (
+    "firing_id varchar, rule varchar, person_id varchar, visitor_id varchar, report_date date, "
+    "response varchar, is_holdout boolean, discount_min_pct double, discount_max_pct double, "
+    "suggested_product_ids varchar[], fired_at timestamp, evidence_event_keys varchar[]"
 )
 ZERO = Decimal(0)
 
@@ -50,6 +57,7 @@ def build(
     kpis: list[tuple[Any, ...]],
     customers: list[tuple[Any, ...]] = (),  # type: ignore[assignment]
     erased: tuple[str, ...] = (),
+    firings: Sequence[tuple[Any, ...]] = (),
 ) -> None:
     """A warehouse built up to the last seal."""
     paths.warehouse.mkdir(parents=True, exist_ok=True)
@@ -58,15 +66,37 @@ def build(
         con.execute("create schema marts; create schema core; create schema state")
         con.execute(f"create table marts.kpi_daily ({KPI_TYPES})")
         con.execute(f"create table marts.customer_360 ({CUSTOMER_TYPES})")
+        con.execute(f"create table marts.trigger_firings ({FIRING_TYPES})")
         con.execute("create table core.map_visitor_person (person_id varchar, is_erased boolean)")
         con.execute("create table state.built as select ?::bigint as begun",
                     [seals.read_head(paths).sequence])  # fmt: skip
-        for table, rows in (("kpi_daily", kpis), ("customer_360", customers)):
+        tables = {"kpi_daily": kpis, "customer_360": customers, "trigger_firings": firings}
+        for table, rows in tables.items():
             for row in rows:
                 marks = ", ".join("?" for _ in row)
                 con.execute(f"insert into marts.{table} values ({marks})", list(row))
         for person in erased:
             con.execute("insert into core.map_visitor_person values (?, true)", [person])
+
+
+def firing(
+    firing_id: str, at: str, *, person: str = "anna", is_holdout: bool = False
+) -> tuple[Any, ...]:
+    """A row of `marts.trigger_firings`, of November 2026."""
+    fired_at = datetime.fromisoformat(f"2026-11-{at}")
+    return (
+        firing_id, "shoes_disliked", person, f"v-{person}", fired_at.date(), "discount",
+        is_holdout, 10.0, 15.0, ["p1", "p2"], fired_at, [f"e-{firing_id}"],
+    )  # fmt: skip
+
+
+def outbox(paths: StatePaths) -> list[dict[str, Any]]:
+    """The lines of the outbox as another program reads them, files in the order of their names."""
+    return [
+        json.loads(line)
+        for file in sorted((paths.records / "outbox").glob("[0-9]*.jsonl"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def publish(paths: StatePaths, at: str = "2026-11-30T12:00:00") -> None:

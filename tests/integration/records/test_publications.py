@@ -19,6 +19,8 @@ from dagster_project.serving import current_number
 from dagster_project.state import StatePaths
 from tests.integration.records.published_state import (
     build,
+    firing,
+    outbox,
     publish,
     recorded,
     seal_day,
@@ -176,6 +178,7 @@ def test_a_kill_at_any_step_ends_in_the_record_of_an_undisturbed_run(paths, tmp_
     build(
         paths, [(FIRST, 4, Decimal("20.5"), 20.5), (SECOND, 1, Decimal(0), None)],
         [("anna", 2, 20.5, 0, None, SEEN)],
+        firings=[firing("one", "02 10:00"), firing("two", "02 11:00")],
     )  # fmt: skip
     undisturbed = StatePaths(tmp_path / "undisturbed")
     shutil.copytree(paths.home, undisturbed.home, symlinks=True)
@@ -191,6 +194,8 @@ def test_a_kill_at_any_step_ends_in_the_record_of_an_undisturbed_run(paths, tmp_
 
     for table in ("kpi_values", "customer_changes"):
         assert recorded(paths, table) == recorded(undisturbed, table)
+    told = [(line["firing_id"], line["state"]) for line in outbox(paths)]
+    assert told == [("one", "sent"), ("two", "sent")]
     was_served = step != "serving: named"
     first_new = load_entries(paths)[1].publication
     assert first_new.published_at.hour == (13 if was_served else 14)
