@@ -56,6 +56,7 @@ EXEMPT: Mapping[Place, str] = {
     ("int_ties_found", "intermediate.int_key_evidence"): _BY_KEY,
     ("int_touched_visitor_days", "intermediate.int_person_days"): _BY_VISITOR,
     ("int_person_totals", "intermediate.int_person_days"): _BY_PERSON,
+    ("fct_experiment_units", "intermediate.int_person_days"): _BY_PERSON,
     ("int_person_totals", "intermediate.int_person_categories"): _BY_PERSON,
     ("int_touched_periods", "intermediate.int_person_days"): _BY_MOVE,
     ("int_touched_dates", "core.fct_sessions"): _BY_NUMBER,
