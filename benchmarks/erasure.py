@@ -89,7 +89,7 @@ def _print_parts(paths: StatePaths, user: str) -> None:
         erasure.carry_out(paths, settings, registry, now)
         started = _part("vault, files, models", started)
         prepare_inputs(paths, settings)
-        erasure.rebuild(paths)
+        erasure.rebuild(paths, now)
         started = _part("dbt and publication", started)
         erasure.conclude(paths, now)
 

@@ -34,6 +34,7 @@ _Train = Callable[[StatePaths, Settings, Sequence[date]], Any]
 _FAMILIES: Final[dict[str, _Train]] = {
     "recommendations": training.train_recommendations,
     "anomalies": training.score_anomalies,
+    "experiments": training.analyse_experiments,
 }
 _MEND: Final = "`footfall rebuild --replace` puts a new one in its place"
 

@@ -26,16 +26,28 @@ from dagster_project.state import StatePaths
 from dagster_project.worker_processes import map_in_order
 from ml.gate import GateDecision
 
-OUTPUTS = ("recommendations", "similar_products", "anomaly_scores", "model_metrics")
+OUTPUTS = (
+    "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
+    "model_metrics",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TrainedPartition:
-    """What a family wrote for a partition: rows an output, and what the gate decided."""
+    """What a family wrote for a partition.
+
+    Attributes:
+        rows: rows an output.
+        served: the model, its baseline, or statistics, which have none.
+        reason: why, in a sentence.
+        warning: what somebody should look at; empty if nothing.
+        metrics: rows of the model's metrics.
+    """
 
     rows: dict[str, int]
     served: str
     reason: str
+    warning: str
     metrics: list[dict[str, Any]]
 
 
@@ -44,19 +56,34 @@ class _Made:
     """What a family's function in `ml/` gave for a partition, its rows by output."""
 
     metrics: list[dict[str, Any]]
-    gate: GateDecision
+    served: str
+    reason: str
+    warning: str
     card: bytes
     tables: Mapping[str, pa.Table]
+
+    @classmethod
+    def gated(
+        cls,
+        metrics: list[dict[str, Any]],
+        gate: GateDecision,
+        card: bytes,
+        tables: Mapping[str, pa.Table],
+    ) -> "_Made":
+        """By a model that is served where the gate finds it better than its baseline."""
+        warning = "" if gate.served == "model" else gate.reason
+        return cls(metrics, gate.served, gate.reason, warning, card, tables)
 
 
 def output_schema(output: str) -> pa.Schema:
     """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
-    from ml import anomalies, cards, recommendations
+    from ml import anomalies, cards, experiments, recommendations
 
     schemas = {
         "recommendations": recommendations.RECOMMENDATIONS_SCHEMA,
         "similar_products": recommendations.SIMILAR_PRODUCTS_SCHEMA,
         "anomaly_scores": anomalies.ANOMALY_SCORES_SCHEMA,
+        "experiment_statistics": experiments.EXPERIMENT_STATISTICS_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
@@ -97,7 +124,7 @@ def _recommend(*inputs: Any) -> _Made:
 
     run = recommend_partition(*inputs)
     tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
-    return _Made(run.metrics, run.gate, run.card_bytes(), tables)
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
 
 
 def score_anomalies(
@@ -120,7 +147,41 @@ def _score(*inputs: Any) -> _Made:
     from ml.anomalies import score_anomalies
 
     run = score_anomalies(*inputs)
-    return _Made(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
+
+
+def analyse_experiments(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """How the experiments stood that ran on partitions."""
+    from ml.experiments import EXPERIMENT_MOMENTS_SCHEMA, ExperimentParams, ExperimentPlan
+
+    window = settings.settings.training_window_days
+    plans = {
+        name: ExperimentPlan(one.control, dict(one.variants), one.units)
+        for name, one in settings.experiments.items()
+    }
+    params = ExperimentParams(plans=plans)
+
+    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
+        # A day without an experiment costs no more than the look whether there is one.
+        runs = inputs.read("ml_experiments", day, window).num_rows > 0
+        moments = (
+            inputs.read("ml_experiment_moments", day, window)
+            if runs
+            else EXPERIMENT_MOMENTS_SCHEMA.empty_table()
+        )
+        return moments, day, params
+
+    return _train(paths, "experiments", days, read, _analyse)
+
+
+def _analyse(*inputs: Any) -> _Made:
+    from ml.experiments import analyse_experiments
+
+    run = analyse_experiments(*inputs)
+    tables = {"experiment_statistics": run.statistics}
+    return _Made(run.metrics, "statistics", run.reason, run.warning, run.card_bytes(), tables)
 
 
 def _prepare_worker() -> None:
@@ -165,8 +226,9 @@ def _train(
             files.add(card.with_name(stale_models.FILE), seen[day].content(day))
             trained[day] = TrainedPartition(
                 rows={output: table.num_rows for output, table in tables.items()},
-                served=made.gate.served,
-                reason=made.gate.reason,
+                served=made.served,
+                reason=made.reason,
+                warning=made.warning,
                 metrics=made.metrics,
             )
     return trained

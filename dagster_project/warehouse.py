@@ -7,6 +7,7 @@ after, and read-only queries for the closing table. Only dbt writes tables that 
 import hashlib
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,6 +18,31 @@ from dagster_project.state import StatePaths
 
 # What the derived tables depend on beside the log; the rest of the inputs follows the log.
 _SETTING_INPUTS = ("sources", "settings", "event_types", "funnels", "triggers")
+# Rates follow the calendar as the log does: a new one for today makes nothing stale.
+_REPRICED = """
+    with before as (
+        select currency, unnest(range(valid_from, valid_to, interval 1 day))::date as day, rate
+        from state.rates
+    ),
+    now as (
+        select currency, unnest(range(valid_from, valid_to, interval 1 day))::date as day, rate
+        from read_parquet(?)
+    ),
+    changed as (
+        select currency, day
+        from before full join now using (currency, day)
+        where before.rate is distinct from now.rate
+    )
+    select distinct arrival_date
+    from core.fct_events
+    where (currency, report_date) in (from changed)
+        and report_date in (select distinct day from changed)
+    union
+    select distinct arrival_date
+    from core.fct_event_duplicates
+    where (currency, report_date) in (from changed)
+        and report_date in (select distinct day from changed)
+"""
 
 
 def inputs_fingerprint(paths: StatePaths) -> str:
@@ -33,9 +59,10 @@ def inputs_fingerprint(paths: StatePaths) -> str:
 def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
     """Write down the arrival dates of a run before dbt starts.
 
-    Owed are the dates asked for, those that an earlier run left unfinished, and those that were
-    sealed since the last run that finished. A warehouse that is new, or was built by other models
-    or settings, owes the whole log, and the dates of which models have written partitions.
+    Owed are the dates asked for, those that an earlier run left unfinished, those that were sealed
+    since the last run that finished, and those of events in a currency whose rate is another now. A
+    warehouse that is new, or was built by other models or settings, owes the whole log, and the
+    dates of which models have written partitions.
 
     Returns:
         All dates now owed.
@@ -57,6 +84,11 @@ def begin_work(paths: StatePaths, days: Sequence[date]) -> list[date]:
             "create table if not exists state.built as "
             "select ?::varchar as fingerprint, 0::bigint as sequence, 0::bigint as begun",
             [fingerprint],
+        )
+        days = [*days, *_repriced_days(paths, con)]
+        con.execute(
+            "create or replace table state.rates_begun as select * from read_parquet(?)",
+            [str(_rates_file(paths))],
         )
         con.execute(
             "update state.built set begun = "
@@ -116,6 +148,8 @@ def _built(paths: StatePaths) -> tuple[str | None, int]:
 def owed_days(paths: StatePaths, sealed: Sequence[tuple[int, date]]) -> list[date]:
     """The arrival dates that are sealed and not yet built, or left unfinished by a run.
 
+    Those of events in a currency whose rate is another now as well.
+
     All of them where the warehouse was built by other models or settings.
 
     Args:
@@ -130,7 +164,22 @@ def owed_days(paths: StatePaths, sealed: Sequence[tuple[int, date]]) -> list[dat
             rows = con.execute("select arrival_date from state.work_set").fetchall()
         except duckdb.CatalogException:
             rows = []
-    return sorted({day for (day,) in rows} | {day for number, day in sealed if number > built})
+        repriced = _repriced_days(paths, con)
+    unbuilt = {day for number, day in sealed if number > built}
+    return sorted({day for (day,) in rows} | unbuilt | set(repriced))
+
+
+def _rates_file(paths: StatePaths) -> Path:
+    return paths.warehouse_inputs / "rates.parquet"
+
+
+def _repriced_days(paths: StatePaths, con: duckdb.DuckDBPyConnection) -> list[date]:
+    """Arrival dates of events that were built by other rates than those of today."""
+    try:
+        rows = con.execute(_REPRICED, [str(_rates_file(paths))]).fetchall()
+    except duckdb.CatalogException:
+        return []  # nothing is built yet
+    return [day for (day,) in rows]
 
 
 def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
@@ -146,6 +195,7 @@ def strike_off(paths: StatePaths, outboxes: Sequence[str]) -> None:
             con.execute(f"delete from {relation}")
         con.execute("delete from state.work_set")
         con.execute("update state.built set sequence = begun")
+        con.execute("create or replace table state.rates as from state.rates_begun")
         crash_point("work set: before it is struck off")
         con.execute("commit")
         crash_point("work set: struck off")

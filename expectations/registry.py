@@ -24,6 +24,7 @@ ROLES = frozenset(
     [
         "page_view",
         "ping",
+        "list_view",
         "product_view",
         "product_click",
         "search",
@@ -43,6 +44,7 @@ ROLES = frozenset(
         "login",
         "login_failed",
         "logout",
+        "password_change",
         "file_access",
         "file_denied",
         "experiment",

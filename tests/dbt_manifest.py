@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.laws.shop import RETENTION_OFFSETS
+from tests.laws.shop import AFFINITY, RETENTION_OFFSETS
 
 DBT_PROJECT = Path(__file__).parents[1] / "dbt"
 PROFILES = Path(__file__).parent / "laws"
@@ -27,7 +27,7 @@ Node = dict[str, Any]
 def compiled_manifest() -> dict[str, Any]:
     """The manifest, with `compiled_code` in every node; needs no database.
 
-    Retention reaches as far as the shop of the laws has it.
+    Retention and affinity reach as far as the shop of the laws has it.
 
     Raises:
         RuntimeError: dbt could not compile the project; the text is dbt's.
@@ -38,7 +38,7 @@ def compiled_manifest() -> dict[str, Any]:
                 str(Path(sys.executable).parent / "dbt"), "compile", "--no-populate-cache",
                 "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES),
                 "--target-path", target, "--log-path", target,
-                "--vars", json.dumps({"retention_offsets": RETENTION_OFFSETS}),
+                "--vars", json.dumps({"retention_offsets": RETENTION_OFFSETS, **AFFINITY}),
             ],
             env=dict(os.environ, FOOTFALL_HOME=COMPILED_HOME, DO_NOT_TRACK="1"),
             capture_output=True, text=True, check=False,

@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from dagster_project import dbt_build, warehouse
+from dagster_project import behaviour, dbt_build, warehouse
+from dagster_project.loading import registry_of
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 from dagster_project.state import StatePaths
@@ -22,6 +23,7 @@ _OWNERS = {
 
 
 _VIEWS = ("view", "made_view")
+_DRAWN = {"marts.behaviour_transitions", "marts.top_paths"}
 
 
 class Translator(DagsterDbtTranslator):
@@ -89,7 +91,8 @@ def dbt_model_assets(
             context.log.info(f"building {len(nodes)} nodes for {len(owed)} arrival dates")
             results = dbt_build.build(held, [node["name"] for node in nodes.values()])
             counts = _row_counts(held, nodes, results)
-        yield from _events(context, translator, nodes, results, counts)
+            shown = _diagrams(held, state, nodes, results)
+        yield from _events(context, translator, nodes, results, counts, shown)
 
     return dbt_models
 
@@ -215,6 +218,21 @@ def _row_counts(
     return {name: int(rows) for name, rows in warehouse.query(paths, " union all ".join(counts))}
 
 
+def _diagrams(
+    paths: StatePaths,
+    state: FootfallState,
+    nodes: Mapping[str, Mapping[str, Any]],
+    results: Sequence[dbt_build.NodeResult],
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """What is drawn from a table, by table: behaviour, once both marts of it were made."""
+    made = {_relation(nodes[result.unique_id]) for result in results if result.is_good}
+    if not made >= _DRAWN:
+        return {}
+    diagrams = behaviour.behaviour_diagrams(paths, registry_of(state.settings))
+    behaviour.write_page(paths, diagrams)
+    return dict.fromkeys(_DRAWN, dg.MarkdownMetadataValue(behaviour.as_markdown(diagrams)))
+
+
 def _what_a_test_demands(node: Mapping[str, Any]) -> str:
     """A test's description, or the comment that it opens with."""
     lines = [line.strip() for line in node["raw_code"].splitlines()]
@@ -228,6 +246,7 @@ def _events(
     nodes: Mapping[str, Mapping[str, Any]],
     results: list[dbt_build.NodeResult],
     counts: Mapping[str, int],
+    shown: Mapping[str, dg.MarkdownMetadataValue],
 ) -> Iterator[Any]:
     checks = {key.name: key for key in context.selected_asset_check_keys}
     broken = [result for result in results if not result.is_good and result.status != "skipped"]
@@ -245,6 +264,8 @@ def _events(
             metadata: dict[str, Any] = {"dagster/duration_s": result.seconds}
             if (rows := counts.get(_relation(node))) is not None:
                 metadata["dagster/row_count"] = rows
+            if (diagrams := shown.get(_relation(node))) is not None:
+                metadata["diagrams"] = diagrams
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
     if broken:
         first = broken[0]

@@ -15,6 +15,16 @@ from dagster_project.state import StatePaths
 from dagster_project.training import TrainedPartition
 
 OWNERS = ["team:data-science"]
+BEATS_BASELINE = (
+    "model_beats_its_baseline",
+    "Warns where the gate serves the baseline, since the model is not better.",
+)
+UNITS_FALL_AS_PLANNED = (
+    "units_fall_to_variants_as_planned",
+    "Warns where an experiment has a sample-ratio mismatch: assignment or logging is broken, and "
+    "none of its results can be trusted.",
+)
+INPUTS_ARE_UNCHANGED = "model_inputs_are_unchanged"
 Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]
 
 
@@ -30,15 +40,16 @@ def _family(
     train: Train,
     partitions: dg.DailyPartitionsDefinition,
     retry: dg.RetryPolicy,
+    verdict: tuple[str, str] = BEATS_BASELINE,
 ) -> dg.AssetsDefinition:
     checks = [
         dg.AssetCheckSpec(
-            name="model_beats_its_baseline",
+            name=verdict[0],
             asset=_key(next(iter(outputs))),
-            description="Warns where the gate serves the baseline, since the model is not better.",
+            description=verdict[1],
         ),
         dg.AssetCheckSpec(
-            name="model_inputs_are_unchanged",
+            name=INPUTS_ARE_UNCHANGED,
             asset=_key(next(iter(outputs))),
             description=(
                 "Warns where an older day was loaded after later models were trained: they are "
@@ -104,17 +115,13 @@ def _results(
 def _verdicts(
     checks: list[dg.AssetCheckSpec], last: TrainedPartition, stale: list[StaleModel]
 ) -> Iterator[dg.AssetCheckResult]:
-    findings = {
-        "model_beats_its_baseline": (last.served == "model", last.reason),
-        "model_inputs_are_unchanged": (
-            not stale,
-            stale_models.describe(stale)
-            if stale
-            else "every model has seen the log up to its date",
-        ),
-    }
+    seen = stale_models.describe(stale) if stale else "every model has seen the log up to its date"
     for check in checks:
-        passed, reason = findings[check.name]
+        passed, reason = (
+            (not stale, seen)
+            if check.name == INPUTS_ARE_UNCHANGED
+            else (not last.warning, last.warning or last.reason)
+        )
         yield dg.AssetCheckResult(
             passed=passed,
             severity=dg.AssetCheckSeverity.WARN,
@@ -128,7 +135,7 @@ def _verdicts(
 def model_assets(
     partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
 ) -> list[dg.AssetsDefinition]:
-    """Recommendations and anomaly scores; each writes its metrics beside its rows."""
+    """Recommendations, anomaly scores, experiments; each writes its metrics beside its rows."""
     recommendations = _family(
         "recommendations_model",
         "recommendations",
@@ -154,5 +161,18 @@ def model_assets(
         partitions,
         retry,
     )
+    experiments = _family(
+        "experiment_model",
+        "experiments",
+        {
+            "experiment_statistics": "Every variant of the running experiments against its "
+            "control, by metric and segment."
+        },
+        ["ml_experiments", "ml_experiment_moments"],
+        training.analyse_experiments,
+        partitions,
+        retry,
+        UNITS_FALL_AS_PLANNED,
+    )
 
-    return [recommendations, anomalies]
+    return [recommendations, anomalies, experiments]

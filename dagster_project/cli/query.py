@@ -75,7 +75,7 @@ def read_published(
         QueryError: none or several statements, or one that DuckDB does not run.
     """
     try:
-        with _open(paths) as con:
+        with open_published(paths) as con:
             statements = con.extract_statements(sql)
             if len(statements) != 1:
                 raise QueryError(f"query: {len(statements)} statements; give exactly one")
@@ -87,7 +87,12 @@ def read_published(
     return columns, rows[:limit] if limit else rows, bool(limit) and len(rows) > limit
 
 
-def _open(paths: StatePaths) -> duckdb.DuckDBPyConnection:
+def open_published(paths: StatePaths) -> duckdb.DuckDBPyConnection:
+    """The version that is served now, for reading and nothing else.
+
+    Raises:
+        NothingPublishedError: no version is served yet.
+    """
     for attempt in range(_TRIES):
         try:
             # The file behind the links: a swap while this reads changes nothing for it.

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
+from dagster_project.ingest.config_experiments import Experiments
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
 from dagster_project.ingest.config_triggers import TriggerSettings
 from dagster_project.ingest.config_types import Name, Seconds, Strict, problem
@@ -95,6 +96,7 @@ class GeneralSettings(ReadLimits, CartSettings):
     start: date | None = None
     reporting_timezone: Zone = "UTC"
     reporting_currency: Currency = "EUR"
+    rates: str | None = Field(default=None, min_length=1, max_length=4096)
     quarantine_share: float = Field(default=0.05, ge=0, le=1)
     grace_hours: int = Field(default=2, ge=0, le=240)
     schedule_hour: int = Field(default=3, ge=0, le=23)
@@ -314,6 +316,7 @@ class Settings(Strict):
     settings: GeneralSettings = Field(default_factory=lambda: GeneralSettings())
     events: dict[Name, CustomEvent] = Field(default_factory=dict)
     funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
+    experiments: Experiments = Field(default_factory=dict)
     triggers: dict[Name, TriggerSettings] = Field(default_factory=dict)
 
 

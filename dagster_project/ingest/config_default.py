@@ -49,6 +49,7 @@ settings:
   # start: 2026-01-01                      # first day; else the first day found
   reporting_timezone: UTC
   reporting_currency: EUR
+  # rates: rates.csv                     # date,currency,rate: units of EUR for one of the currency
   quarantine_share: 0.05                   # a batch with a larger share refused is not sealed
   grace_hours: 2                           # after midnight UTC, before a day is closed
   schedule_hour: 3
@@ -74,6 +75,12 @@ funnels:
     window: 7 days
     steps: [product_viewed, product_added, checkout_started, order_completed]
 
+# What was planned of experiments; one that is not here is analysed with equal shares.
+# experiments:
+#   free-shipping:
+#     control: control                     # else the variant named control, else the first by name
+#     variants: {control: 90, treatment: 10}   # shares that persons should fall into
+#     units: 20000                         # persons planned for, of all variants together
 # Behaviour that asks for a response; records/outbox holds what is to be sent.
 triggers:
   smartphones_compared:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import erasure_register, seals
+from dagster_project.ingest import erasure_register, rates, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.durable import make_folder, write_atomic
@@ -20,6 +20,15 @@ from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, Registry, event_types_table
 
 _TEXT, _NUMBER, _REAL, _DATE = pa.string(), pa.int64(), pa.float64(), pa.date32()
+TRIGGERS_SCHEMA = pa.schema(
+    [
+        ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
+        ("window_s", _NUMBER), ("max_rating", _REAL), ("value_over", _REAL),
+        ("response", _TEXT), ("suggest", _TEXT), ("suggested_category", _TEXT),
+        ("discount_min_pct", _REAL), ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER),
+        ("daily_budget", _NUMBER), ("holdout_share", _REAL),
+    ]
+)  # fmt: skip
 _SCHEMAS: Mapping[str, pa.Schema] = {
     "log_parts": pa.schema(
         [("arrival_date", _DATE), ("path", _TEXT), ("rows", _NUMBER), ("sequence", _NUMBER)]
@@ -47,25 +56,23 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
             ("step", pa.int32()), ("step_name", _TEXT), ("event_name", _TEXT),
         ]
     ),
-    "triggers": pa.schema(
-        [
-            ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
-            ("window_s", _NUMBER), ("max_rating", _REAL), ("value_over", _REAL),
-            ("response", _TEXT), ("suggest", _TEXT), ("suggested_category", _TEXT),
-            ("discount_min_pct", _REAL), ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER),
-            ("daily_budget", _NUMBER), ("holdout_share", _REAL),
-        ]
-    ),
+    "triggers": TRIGGERS_SCHEMA,
 }  # fmt: skip
 
 
 def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> None:
-    """Write every table, each whole or not at all."""
+    """Write every table, each whole or not at all.
+
+    Raises:
+        ConfigError: the file of currency rates cannot be used.
+    """
     make_folder(paths.warehouse_inputs)
     chain = seals.load_chain(paths)
     for name, rows in _rows(settings, chain).items():
         _write(paths, name, pa.Table.from_pylist(rows, schema=_SCHEMAS[name]))
     _write(paths, "event_types", event_types_table(registry))
+    currency_rates = rates.read_rates(paths.home, settings.settings.rates)
+    _write(paths, "rates", pa.Table.from_pylist(currency_rates, schema=rates.SCHEMA))
     erasure_register.write_input(paths)
     empty = paths.warehouse_inputs / "empty_events.parquet"
     if not empty.exists():

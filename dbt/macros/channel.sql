@@ -1,33 +1,85 @@
 {#
-    The channel of a session by its campaign parameters and referrer; the rule is in
-    docs/metrics.md.
+    Where a session came from and the channel that this is, by Google Analytics 4's default channel
+    group; the rules are in docs/metrics.md.
 #}
+
+{# The source and medium that a click of an advertisement stands for, by its parameter's name. #}
+{% macro click_ids(part) -%}
+    {%- set clicks = {
+        'gclid': ('google', 'cpc'),
+        'gbraid': ('google', 'cpc'),
+        'wbraid': ('google', 'cpc'),
+        'dclid': ('google', 'display'),
+        'msclkid': ('bing', 'cpc'),
+        'yclid': ('yandex', 'cpc'),
+        'ttclid': ('tiktok', 'cpc'),
+        'twclid': ('twitter', 'cpc'),
+        'li_fat_id': ('linkedin', 'cpc'),
+        'fbclid': ('facebook', 'social'),
+        'srsltid': ('google shopping', 'organic'),
+    } -%}
+    {%- if part == 'kinds' -%}
+        '{{ clicks | join("', '") }}'
+    {%- else -%}
+        {%- for kind, source_medium in clicks.items() %}
+        when '{{ kind }}' then '{{ source_medium[0 if part == "source" else 1] }}'
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro referrer_host(referrer) -%}
     regexp_replace(
         regexp_extract(lower({{ referrer }}), '//([^/?#:]+)', 1), '^www\.', ''
     )
 {%- endmacro %}
 
-{% macro channel(utm_source, utm_medium, utm_campaign, referrer, host_kind) -%}
+{# A campaign parameter as it counts; null where it says nothing. #}
+{% macro campaign_said(parameter) -%}
     case
-        when lower({{ utm_medium }}) in ('cpc', 'ppc', 'paidsearch', 'paid') then 'Paid Search'
-        when lower({{ utm_medium }}) in ('paidsocial', 'paid_social', 'social-paid')
-            then 'Paid Social'
-        when lower({{ utm_medium }}) in ('display', 'banner', 'cpm') then 'Display'
-        when lower({{ utm_medium }}) in ('email', 'e-mail')
-            or lower({{ utm_source }}) in ('email', 'newsletter') then 'Email'
-        when lower({{ utm_medium }}) = 'affiliate' then 'Affiliates'
-        when lower({{ utm_medium }}) = 'sms' then 'SMS'
-        when lower({{ utm_medium }}) in ('social', 'social-network', 'sm') then 'Organic Social'
-        when lower({{ utm_medium }}) = 'organic' then 'Organic Search'
-        when lower({{ utm_medium }}) = 'referral' then 'Referral'
-        when lower({{ utm_medium }}) in ('push', 'mobile', 'notification')
-            then 'Mobile Push Notifications'
-        when coalesce({{ utm_source }}, {{ utm_medium }}, {{ utm_campaign }}) is not null
-            then 'Unassigned'
-        when {{ host_kind }} = 'search' then 'Organic Search'
-        when {{ host_kind }} = 'social' then 'Organic Social'
-        when {{ referrer_host(referrer) }} <> '' then 'Referral'
-        else 'Direct'
+        when lower(trim({{ parameter }})) not in ('', '(direct)', '(none)', '(not set)')
+            then lower(trim({{ parameter }}))
+    end
+{%- endmacro %}
+
+{% macro is_paid_medium(medium) -%}
+    regexp_full_match({{ medium }}, '.*cp.*|ppc|retargeting|paid.*')
+{%- endmacro %}
+
+{% macro is_shop_campaign(campaign) -%}
+    regexp_matches({{ campaign }}, '([^a-df-z]|^)shop|shopping')
+{%- endmacro %}
+
+{# `kind` is the source's in the seed `referrer_hosts`; all four are texts, '' for none. #}
+{% macro channel(source, medium, campaign, kind) -%}
+    case
+        when {{ source }} in ('', 'direct') and {{ medium }} = ''
+            and ({{ source }} = 'direct' or {{ campaign }} = '') then 'Direct'
+        when contains({{ campaign }}, 'cross-network') then 'Cross-network'
+        when {{ is_paid_medium(medium) }}
+            and ({{ kind }} = 'shopping' or {{ is_shop_campaign(campaign) }}) then 'Paid Shopping'
+        when {{ is_paid_medium(medium) }} and {{ kind }} = 'search' then 'Paid Search'
+        when {{ is_paid_medium(medium) }} and {{ kind }} = 'social' then 'Paid Social'
+        when {{ is_paid_medium(medium) }} and {{ kind }} = 'video' then 'Paid Video'
+        when {{ medium }} in ('display', 'banner', 'expandable', 'interstitial', 'cpm')
+            then 'Display'
+        when {{ is_paid_medium(medium) }} then 'Paid Other'
+        when {{ kind }} = 'shopping' or {{ is_shop_campaign(campaign) }} then 'Organic Shopping'
+        when {{ kind }} = 'social'
+            or {{ medium }} in (
+                'social', 'social-network', 'social-media', 'sm', 'social network', 'social media'
+            ) then 'Organic Social'
+        when {{ kind }} = 'video' or contains({{ medium }}, 'video') then 'Organic Video'
+        when {{ kind }} = 'search' or {{ medium }} = 'organic' then 'Organic Search'
+        when {{ medium }} in ('referral', 'app', 'link') then 'Referral'
+        when {{ source }} in ('email', 'e-mail', 'e_mail', 'e mail')
+            or {{ medium }} in ('email', 'e-mail', 'e_mail', 'e mail') then 'Email'
+        when {{ medium }} = 'affiliate' then 'Affiliates'
+        when {{ medium }} = 'audio' then 'Audio'
+        when {{ source }} = 'sms' or {{ medium }} = 'sms' then 'SMS'
+        when suffix({{ medium }}, 'push')
+            or contains({{ medium }}, 'mobile')
+            or contains({{ medium }}, 'notification')
+            or {{ source }} = 'firebase' then 'Mobile Push Notifications'
+        else 'Unassigned'
     end
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
     The lines of events: the elements of `properties.products`, else one line from the event's own
     columns. `events` needs event_key, product_id, category, brand, quantity, reporting_price,
-    is_in_reporting_currency and properties; extra columns are carried along. No line where there is
+    currency_rate and properties; extra columns are carried along. No line where there is
     nothing to put on it.
 #}
 {% macro event_lines(events, carried) -%}
@@ -24,8 +24,10 @@
         end as brand,
         case
             when array_lines.line is null then events.reporting_price
-            when events.is_in_reporting_currency
-                then try_cast(array_lines.line ->> '$.price' as decimal(18, 4))
+            else {{ in_reporting_currency(
+                "try_cast(array_lines.line ->> '$.price' as decimal(18, 4))",
+                'events.currency_rate'
+            ) }}
         end as price,
         coalesce(
             case

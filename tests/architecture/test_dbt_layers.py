@@ -13,6 +13,7 @@ SOURCES_OF_THE_MODELS = {
     "arrivals_by_report_date": {"inputs.log_replays"},
     "customer_360_history": {"records.customer_changes"},
     "kpi_restatements": {"records.kpi_values", "inputs.log_files"},
+    "consent_daily": {"inputs.log_days"},
     "customer_360": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
     "fct_carts": {"inputs.log_days"},
@@ -28,6 +29,7 @@ SOURCES_OF_THE_MODELS = {
     "int_funnels": {"inputs.funnels"},
     "int_order_values": {"inputs.sources"},
     "kpi_daily": {"inputs.log_days"},
+    "product_affinity": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
     "int_triggers": {"inputs.triggers"},
     "int_trigger_carts": {"inputs.settings"},
@@ -35,8 +37,11 @@ SOURCES_OF_THE_MODELS = {
     "recommendations": {"ml.recommendations"},
     "similar_products": {"ml.similar_products"},
     "anomaly_scores": {"ml.anomaly_scores"},
-    # Every family writes metrics; the second name is lineage alone.
-    "model_metrics": {"ml.model_metrics", "ml.anomaly_scores"},
+    "experiment_statistics": {"ml.experiment_statistics"},
+    # Orders as they were known on a date are worth what the source says that its rows are.
+    "ml_experiment_acts": {"inputs.sources"},
+    # Every family writes metrics; the other names are lineage alone.
+    "model_metrics": {"ml.model_metrics", "ml.anomaly_scores", "ml.experiment_statistics"},
 }
 
 

@@ -85,7 +85,7 @@ def test_a_kill_between_a_stale_warehouse_and_the_new_one_owes_everything(paths)
 
 INPUTS = [
     "log_parts", "log_files", "log_replays", "log_days", "sources", "settings", "funnels",
-    "event_types", "erasures",
+    "event_types", "rates", "erasures",
 ]  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from datetime import date, timedelta
 from tests.laws import oracle
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES, History
+from tests.laws.oracle.affinity import Window
 from tests.laws.oracle.carts import CartLimits
-from tests.laws.shop import CART_SETTINGS, RETENTION_OFFSETS, TRIGGERS
+from tests.laws.shop import AFFINITY, CART_SETTINGS, RATES, RETENTION_OFFSETS, TRIGGERS
 from tests.laws.situations import SITUATIONS, situations_of
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
@@ -25,25 +26,38 @@ ORACLE_TABLES = (
     "fct_events", "fct_event_duplicates", "fct_sessions", "fct_orders", "fct_order_items",
     "fct_refunds", "fct_product_interactions", "dim_products", "map_visitor_person",
     "map_user_person", "dim_persons", "kpi_daily", "kpi_daily_by_dimension",
-    "fct_funnel_entries", "funnel_steps", "retention_cohorts", "customer_360", "arrivals_daily",
+    "fct_funnel_entries", "funnel_steps", "behaviour_transitions", "top_paths", "retention_cohorts",
+    "customer_360", "arrivals_daily",
     "fct_carts", "fct_cart_events", "cart_abandonment",
+    "fct_touchpoints", "attribution",
+    "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
+    "fct_searches", "search_performance", "content_engagement",
+    "fct_experiment_exposures", "fct_experiment_units",
     "trigger_firings",
+    "product_affinity", "consent_daily",
 )  # fmt: skip
-# No page defines these: they must be what a rebuild gives. The last four hold model outputs.
+# No page defines these: they must be what a rebuild gives. The last six hold model outputs.
 REBUILT_TABLES = (
     "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
     "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
-    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "arrivals_by_report_date",
+    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_transition_days",
+    "int_path_days", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
+    "int_order_touches", "int_lost_touches", "int_removal_effects",
     "int_trigger_events", "int_trigger_carts", "int_trigger_firings",
+    "int_person_consents",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
+    "experiment_statistics", "experiment_results",
 )  # fmt: skip
 # Views over records, which are no function of the log: they hold what was published and when, so
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
-DERIVED_VIEWS = ("retention_cohorts", "fct_carts", "cart_abandonment", "trigger_firings")
+DERIVED_VIEWS = (
+    "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
+    "trigger_firings", "consent_daily",
+)  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),
     timedelta(days=CART_SETTINGS["cart_recovery_days"]),
@@ -112,8 +126,10 @@ def expected_tables(history: History, number: int) -> Tables:
         funnels=FUNNELS,
         referrer_hosts=REFERRER_HOSTS,
         erasures=history.erasures_at(number),
+        rates=RATES,
         retention_offsets=RETENTION_OFFSETS,
         cart_limits=CART_LIMITS,
+        affinity=Window(*AFFINITY.values()),
         triggers=TRIGGERS,
     )
 

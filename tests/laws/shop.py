@@ -3,12 +3,17 @@
 Belongs here: what a footfall installation would declare, cut down to one event name or two a role.
 """
 
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
+
+DAY = timedelta(days=1)
 
 _SESSIONABLE: dict[str, str | None] = {
     "page_viewed": "page_view",
     "page_pinged": "ping",
-    "product_list_viewed": None,
+    "product_list_viewed": "list_view",
+    "products_searched": "search",
     "product_viewed": "product_view",
     "product_clicked": "product_click",
     "product_added": "cart_add",
@@ -20,9 +25,14 @@ _SESSIONABLE: dict[str, str | None] = {
     "recommendation_shown": "impression",
     "recommendation_clicked": "click",
     "promotion_viewed": "impression",
+    "promotion_clicked": "click",
     "product_reviewed": "review",
     "signed_up": "sign_up",
     "cart_viewed": "cart_view",
+    "content_started": "content",
+    "content_progressed": "content",
+    "content_completed": "content",
+    "experiment_viewed": "experiment",
 }
 _BACK_OFFICE: dict[str, str | None] = {
     "order_updated": "order_update",
@@ -30,7 +40,9 @@ _BACK_OFFICE: dict[str, str | None] = {
     "login_succeeded": "login",
     "login_failed": "login_failed",
     "logged_out": "logout",
+    "password_changed": "password_change",
     "profile_updated": "profile",
+    "consent_updated": "consent",
     "email_sent": None,
 }
 UNREGISTERED_NAME = "custom_thing"
@@ -41,10 +53,30 @@ REGISTRY: dict[str, dict[str, Any]] = {
 }
 SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
+# Around the days on which histories begin: some of their days have a rate and some have not.
+RATES = {
+    "USD": [
+        (date(2026, 3, 8), Decimal("0.92345")),
+        (date(2026, 3, 29), Decimal("1.05")),
+        (date(2026, 5, 4), Decimal("0.85")),
+        (date(2026, 5, 14), Decimal("1.0000000005")),
+        (date(2026, 10, 25), Decimal("0.3333333333")),
+        (date(2026, 11, 1), Decimal("2")),
+    ]
+}
 # So short that histories of some days go beyond them.
 CART_SETTINGS = {"cart_timeout_hours": 24, "cart_recovery_days": 2, "cart_trigger_minutes": 30}
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
-REFERRER_HOSTS = {"google.com": "search", "duckduckgo.com": "search", "facebook.com": "social"}
+# And so narrow that they leave something out of it.
+AFFINITY = {"affinity_days": 4, "affinity_max_products": 3, "affinity_partners": 2}
+REFERRER_HOSTS = {
+    "google.com": "search",
+    "google": "search",
+    "duckduckgo.com": "search",
+    "facebook.com": "social",
+    "youtube.com": "video",
+    "amazon.com": "shopping",
+}
 
 
 def _funnel(name: str, mode: str, unit: str, window_s: int, *events: str) -> dict[str, Any]:
@@ -74,6 +106,21 @@ FUNNELS = [
         "order_completed",
     ),
 ]
+
+
+def rate_intervals() -> list[dict[str, Any]]:
+    """The rates as the models read them: each until the next, but eight days at most."""
+    return [
+        {
+            "currency": currency,
+            "valid_from": day,
+            "valid_to": min([later for later, _ in rates if later > day] + [day + 8 * DAY]),
+            "rate": rate,
+        }
+        for currency, rates in RATES.items()
+        for day, rate in rates
+    ]
+
 
 # Windows and cool-downs that histories of a few days go beyond; a budget that two visitors use up.
 _TRIGGER: dict[str, Any] = {

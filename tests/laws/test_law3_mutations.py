@@ -1,15 +1,20 @@
 """Law 3 has teeth: each rule that keeps it, broken on purpose, is noticed.
 
 Belongs here: that the histories notice, and that they notice nothing where nothing is broken. Not
-here: the rules (`broken_rules`, and `broken_identity_rules` and others like it) and the
-histories (`noticing`, `noticing_identity`).
+here: the rules (`broken_rules` and the other modules of that name) and the histories (`noticing`,
+`noticing_identity`).
 """
 
 from functools import cache
 
 import pytest
 
+from tests.laws.broken_attribution_rules import BROKEN_ATTRIBUTION_RULES
+from tests.laws.broken_commerce_rules import BROKEN_COMMERCE_RULES
+from tests.laws.broken_engagement_rules import BROKEN_ENGAGEMENT_RULES
+from tests.laws.broken_experiment_rules import BROKEN_EXPERIMENT_RULES
 from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
+from tests.laws.broken_path_rules import BROKEN_PATH_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule
 from tests.laws.broken_trigger_rules import BROKEN_TRIGGER_RULES
@@ -27,8 +32,16 @@ from tests.laws.histories import History
 from tests.laws.stories import killed
 
 RULES = (
-    *BROKEN_RULES, *BROKEN_IDENTITY_RULES, *BROKEN_RETENTION_RULES, *BROKEN_TRIGGER_RULES,
-)  # fmt: skip
+    *BROKEN_RULES,
+    *BROKEN_IDENTITY_RULES,
+    *BROKEN_RETENTION_RULES,
+    *BROKEN_PATH_RULES,
+    *BROKEN_ATTRIBUTION_RULES,
+    *BROKEN_COMMERCE_RULES,
+    *BROKEN_ENGAGEMENT_RULES,
+    *BROKEN_EXPERIMENT_RULES,
+    *BROKEN_TRIGGER_RULES,
+)
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 
 

@@ -267,7 +267,7 @@ def test_an_order_that_was_a_copy_of_another_vanishes():
 def test_an_order_follows_its_session_when_a_late_event_renames_it():
     tables = outcome(told(
         (day(11), [money("o", "order_completed", "11 10:00", 50), view("b", "11 11:00")]),
-        (day(12), [view("a", "11 09:45", utm_medium="cpc")]),
+        (day(12), [view("a", "11 09:45", utm_source="google", utm_medium="cpc")]),
     ))  # fmt: skip
     order, first = one(tables["fct_orders"]), one(tables["fct_sessions"], orders=1)
     assert order["session_id"] == first["session_id"]

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
-from tests.laws.shop import CART_SETTINGS, TRIGGERS
+from tests.laws.shop import CART_SETTINGS, TRIGGERS, rate_intervals
 
 Row = dict[str, Any]
 
@@ -42,6 +42,15 @@ _ML_TABLES = {
     " explanation varchar, evidence_event_keys varchar[], model_version varchar",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
+    "experiment_statistics": "partition_date date, experiment varchar, metric varchar,"
+    " segment varchar, variant varchar, control varchar, is_control boolean,"
+    " units bigint, control_units bigint,"
+    " contaminated_units bigint, mean double, control_mean double, difference double,"
+    " standard_error double, lift double, ci_low double, ci_high double, p_value double,"
+    " p_value_adjusted double, sequential_low double, sequential_high double,"
+    " p_value_sequential double, p_value_sequential_adjusted double, srm_p_value double,"
+    " variance_reduction double, first_exposed_at timestamp, last_exposed_at timestamp,"
+    " method varchar, model_version varchar",
 }
 _OF_A_PUBLICATION = "publication bigint, built_from_seal bigint, published_after date,"
 _RECORDS = {
@@ -84,6 +93,8 @@ class Warehouse:
                     {", ".join(f"{hours} as {name}" for name, hours in CART_SETTINGS.items())};
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar);
+            create table inputs.rates (currency varchar, valid_from date, valid_to date,
+                rate decimal(20, 10));
             create table inputs.triggers (rule varchar, condition varchar, category varchar,
                 product_count bigint, window_s bigint, max_rating double, value_over double,
                 response varchar, suggest varchar, suggested_category varchar,
@@ -103,6 +114,7 @@ class Warehouse:
             (f["funnel"], f["mode"], f["unit"], f["window_s"], number, name, event)
             for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)
         ])  # fmt: skip
+        self._insert("rates", [tuple(row.values()) for row in rate_intervals()])
         for trigger in TRIGGERS:
             names = ", ".join(trigger)
             marks = ", ".join("?" for _ in trigger)

@@ -32,7 +32,7 @@ winners as (
         count(*) filter (where is_unregistered) as unregistered_events,
         count(*) filter (where visitor_id is null) as events_without_visitor,
         count(*) filter (
-            where not is_in_reporting_currency and coalesce(price, revenue) is not null
+            where currency_rate is null and coalesce(price, revenue) is not null
         ) as events_without_rate,
     from {{ ref('fct_events') }}
     where arrival_date in (select arrival_date from dates)

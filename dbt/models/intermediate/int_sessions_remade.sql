@@ -41,20 +41,6 @@ orders as (
 
 ),
 
-campaigns as (
-
-    select
-        session_id,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        referrer,
-    from events
-    where coalesce(utm_source, utm_medium, utm_campaign, referrer) is not null
-    qualify row_number() over (partition by session_id order by event_order) = 1
-
-),
-
 sessions as (
 
     select
@@ -90,13 +76,16 @@ joined as (
 
     select
         sessions.*,
-        campaigns.utm_source,
-        campaigns.utm_medium,
-        campaigns.utm_campaign,
-        campaigns.referrer,
+        origins.utm_source,
+        origins.utm_medium,
+        origins.utm_campaign,
+        origins.referrer,
+        origins.click_id_kind,
+        origins.traffic_source,
+        origins.traffic_medium,
         {{ channel(
-            'campaigns.utm_source', 'campaigns.utm_medium', 'campaigns.utm_campaign',
-            'campaigns.referrer', 'hosts.kind'
+            "coalesce(origins.traffic_source, '')", "coalesce(origins.traffic_medium, '')",
+            "coalesce(origins.campaign_said, '')", "coalesce(origins.source_kind, '')"
         ) }} as channel,
         cast(epoch_us(sessions.ended_at) - epoch_us(sessions.started_at) as double) / 1000000
             as duration_s,
@@ -104,9 +93,8 @@ joined as (
         coalesce(orders.orders, 0) as orders,
         cast(coalesce(orders.revenue, 0) as decimal(18, 4)) as revenue,
     from sessions
-    left join campaigns on sessions.session_id = campaigns.session_id
-    left join {{ ref('referrer_hosts') }} as hosts
-        on {{ referrer_host('campaigns.referrer') }} = hosts.host
+    left join {{ ref('int_session_origins') }} as origins
+        on sessions.session_id = origins.session_id
     left join pings on sessions.session_id = pings.session_id
     left join orders on sessions.session_id = orders.session_id
 

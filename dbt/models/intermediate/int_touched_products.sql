@@ -1,12 +1,12 @@
--- Every product on a line of a touched event, of whichever copy, with the event's date.
+-- Every product on a line of a touched event, of whichever copy, with the event's dates.
 with
 
 copies as (
 
     select * from {{ ref('int_event_copies') }}
     where role in (
-            'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
-            'order', 'impression', 'click', 'review'
+            'list_view', 'product_view', 'product_click', 'cart_add', 'cart_remove', 'wishlist_add',
+            'order', 'order_update', 'refund', 'impression', 'click', 'review'
         )
 
 ),
@@ -21,7 +21,7 @@ keyed as (
 
 lines as (
 
-    {{ event_lines('keyed', ['event_date']) }}
+    {{ event_lines('keyed', ['event_date', 'report_date']) }}
 
 ),
 
@@ -30,6 +30,7 @@ final as (
     select distinct
         product_id,
         event_date,
+        report_date,
     from lines
     where product_id is not null
 

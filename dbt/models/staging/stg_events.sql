@@ -27,15 +27,52 @@ settings as (
 
 ),
 
-final as (
+rates as (
 
     select
-        {{ event_key() }} as event_key,
+        currency,
+        valid_from,
+        valid_to,
+        rate,
+    from {{ source('inputs', 'rates') }}
+
+),
+
+dated as (
+
+    select
         log_rows.*,
         cast(log_rows.event_ts as date) as event_date,
         cast(
             timezone(settings.reporting_timezone, timezone('UTC', log_rows.event_ts)) as date
         ) as report_date,
+        coalesce(log_rows.currency, settings.reporting_currency)
+        = settings.reporting_currency as is_in_reporting_currency,
+    from log_rows
+    cross join settings
+
+),
+
+priced as (
+
+    select
+        dated.* exclude (is_in_reporting_currency),
+        case
+            when dated.is_in_reporting_currency then 1 else rates.rate
+        end as currency_rate,
+    from dated
+    left join rates
+        on dated.currency = rates.currency
+        and dated.report_date >= rates.valid_from
+        and dated.report_date < rates.valid_to
+
+),
+
+final as (
+
+    select
+        {{ event_key() }} as event_key,
+        log_rows.*,
         case
             when log_rows.anonymous_id is not null
                 then {{ hash_of(["'anonymous'", "log_rows.anonymous_id"]) }}
@@ -51,20 +88,10 @@ final as (
         and coalesce(log_rows.anonymous_id, log_rows.device_id, log_rows.user_id) is not null
             as is_sessionable,
         event_types.event_name is null as is_unregistered,
-        case
-            when coalesce(log_rows.currency, settings.reporting_currency)
-                = settings.reporting_currency
-                then log_rows.price
-        end as reporting_price,
-        case
-            when coalesce(log_rows.currency, settings.reporting_currency)
-                = settings.reporting_currency
-                then log_rows.revenue
-        end as reporting_revenue,
-        coalesce(log_rows.currency, settings.reporting_currency)
-        = settings.reporting_currency as is_in_reporting_currency,
-    from log_rows
-    cross join settings
+        {{ in_reporting_currency('log_rows.price', 'log_rows.currency_rate') }} as reporting_price,
+        {{ in_reporting_currency('log_rows.revenue', 'log_rows.currency_rate') }}
+            as reporting_revenue,
+    from priced as log_rows
     left join event_types on log_rows.event_name = event_types.event_name
 
 )

@@ -9,22 +9,32 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tests.laws.oracle import (
+    attribution,
     carts,
+    commerce,
+    consents,
     customers,
+    engagement,
     events,
+    experiments,
     identity,
     kpis,
     lines,
     orders,
+    paths,
     retention,
+    searches,
     sessions,
     trigger_rules,
     user_ties,
 )
+from tests.laws.oracle.affinity import Window, product_affinity
 from tests.laws.oracle.events import Row, pick
 from tests.laws.oracle.funnels import funnel_entries, funnel_steps
 
 __all__ = ["Row", "build"]
+
+AFFINITY = Window()
 
 
 def build(
@@ -37,8 +47,10 @@ def build(
     funnels: list[Row],
     referrer_hosts: dict[str, str],
     erasures: list[Row] | None = None,
+    rates: events.Rates | None = None,
     retention_offsets: Mapping[str, int] = retention.OFFSETS,
     cart_limits: carts.CartLimits | None = None,
+    affinity: Window = AFFINITY,
     triggers: Sequence[Row] = (),
 ) -> dict[str, list[Row]]:
     """Every table of docs/metrics.md from the log.
@@ -51,10 +63,12 @@ def build(
         settings: reporting_timezone, reporting_currency.
         as_of: latest closed arrival date.
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
-        referrer_hosts: host -> search | social.
+        referrer_hosts: host or source -> search | social | shopping | video.
         erasures: the register, each row with either visitor_id or user_id.
+        rates: currency -> dates with the rate of each, in any order.
         retention_offsets: period -> the last offset of retention; the page's unless given.
         cart_limits: timeout and recovery of carts; the page's unless given.
+        affinity: settings of affinity; the page's unless given.
         triggers: the declared ones, with the columns of `inputs.triggers` each.
 
     Returns:
@@ -62,7 +76,8 @@ def build(
     """
     currency = settings["reporting_currency"]
     copies = [
-        events.derive(row, registry, settings["reporting_timezone"], currency) for row in log_rows
+        events.derive(row, registry, settings["reporting_timezone"], currency, rates or {})
+        for row in log_rows
     ]
     winners, duplicates = events.split_copies(copies)
     for event in winners:
@@ -72,6 +87,9 @@ def build(
     fct_refunds = orders.build_refunds(winners)
     fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)
     interactions = lines.interactions(winners)
+    fct_reviews = commerce.reviews(winners)
+    fct_searches = searches.searches(winners, fct_orders)
+    content_views = engagement.content_views(winners)
 
     ties = user_ties.UserTies(winners)
     gone = user_ties.erased_persons(erasures or [], ties)
@@ -95,6 +113,7 @@ def build(
         "fct_orders": fct_orders,
         "fct_order_items": fct_order_items,
         "fct_refunds": fct_refunds,
+        "fct_touchpoints": attribution.touchpoints(fct_sessions),
         "fct_product_interactions": interactions,
         "dim_products": dim_products,
         "map_visitor_person": person_map,
@@ -105,11 +124,25 @@ def build(
         "cart_abandonment": abandonment,
         "kpi_daily": carts.with_cart_counts(kpis.kpi_daily(facts, as_of), abandonment),
         "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
+        "fct_experiment_exposures": experiments.exposures(winners),
+        "fct_experiment_units": experiments.units(winners),
         "fct_funnel_entries": entries,
         "funnel_steps": funnel_steps(entries, funnels),
+        "behaviour_transitions": paths.behaviour_transitions(facts),
+        "top_paths": paths.top_paths(facts),
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
+        "attribution": attribution.attribution(facts),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of),
-        "arrivals_daily": events.arrivals_daily(winners, duplicates, currency),
+        "arrivals_daily": events.arrivals_daily(winners, duplicates),
+        "fct_reviews": fct_reviews,
+        "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
+        "product_affinity": product_affinity(facts, fct_order_items, as_of, affinity),
+        "consent_daily": consents.consent_daily(facts, as_of),
+        "fct_auth_events": engagement.auth_events(winners),
+        "fct_content_views": content_views,
+        "content_engagement": engagement.content_engagement(content_views),
+        "fct_searches": fct_searches,
+        "search_performance": searches.search_performance(fct_searches),
         "trigger_firings": trigger_rules.trigger_firings(
             with_visitor,
             triggers,

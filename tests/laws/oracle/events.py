@@ -6,13 +6,16 @@ Written from docs/metrics.md, "Events", alone.
 
 import hashlib
 from collections import defaultdict
-from datetime import UTC
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.laws.log_rows import LOG_COLUMNS
 
 Row = dict[str, Any]
+Rates = Mapping[str, Sequence[tuple[date, Decimal]]]
 
 NOT_CONTENT = {"arrival_date", "source_file", "source_line", "contract_version", "sent_ts"}
 CONTENT = [column for column in LOG_COLUMNS if column not in NOT_CONTENT]
@@ -35,6 +38,7 @@ EVENT_COLUMNS = [
     "is_sessionable",
     "is_unregistered",
     "is_bot",
+    "currency_rate",
     "reporting_price",
     "reporting_revenue",
 ]
@@ -82,7 +86,24 @@ def visitor_identity(row: Row) -> tuple[str, str] | None:
     return None
 
 
-def derive(row: Row, registry: dict[str, Row], timezone: str, currency: str) -> Row:
+def rate_of(row: Row, day: date, currency: str, rates: Rates) -> Decimal | None:
+    """Units of the reporting currency for one of the row's: the last rate of seven days."""
+    if row["currency"] in (None, currency):
+        return Decimal(1)
+    known = [(when, rate) for when, rate in rates.get(row["currency"], []) if when <= day]
+    if not known or (day - max(known)[0]).days > 7:
+        return None
+    return max(known)[1]
+
+
+def converted(amount: Decimal | None, rate: Decimal | None) -> Decimal | None:
+    """An amount by a rate, to four decimals, half away from zero."""
+    if amount is None or rate is None:
+        return None
+    return (amount * rate).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+
+
+def derive(row: Row, registry: dict[str, Row], timezone: str, currency: str, rates: Rates) -> Row:
     """The log row with the derived columns of an event, session_id still null."""
     event = dict(row)
     event["event_date"] = row["event_ts"].date()
@@ -98,10 +119,9 @@ def derive(row: Row, registry: dict[str, Row], timezone: str, currency: str) -> 
     event["is_sessionable"] = bool(entry and entry["is_sessionable"] and identity)
     # A null is_bot does not occur in the log; read as false if it does.
     event["is_bot"] = bool(row["is_bot"])
-    counts = row["currency"] is None or row["currency"] == currency
-    event["is_in_reporting_currency"] = counts
-    event["reporting_price"] = row["price"] if counts else None
-    event["reporting_revenue"] = row["revenue"] if counts else None
+    event["currency_rate"] = rate_of(row, local.date(), currency, rates)
+    event["reporting_price"] = converted(row["price"], event["currency_rate"])
+    event["reporting_revenue"] = converted(row["revenue"], event["currency_rate"])
     event["session_id"] = None
     return event
 
@@ -121,12 +141,12 @@ def split_copies(copies: list[Row]) -> tuple[list[Row], list[Row]]:
     return sorted(winners, key=in_order), duplicates
 
 
-def arrivals_daily(winners: list[Row], duplicates: list[Row], currency: str) -> list[Row]:
+def arrivals_daily(winners: list[Row], duplicates: list[Row]) -> list[Row]:
     """What of `dq.arrivals_daily` follows from log rows.
 
     Readings: late, unregistered, without visitor and without rate count winners, each on its own
     arrival date; a rate is missing for a `price` or `revenue` column of the event in a currency
-    other than the reporting one (there is no table of rates here), lines are not looked at.
+    without a rate, lines are not looked at.
     """
     table: dict[tuple[Any, str], Row] = {}
 
@@ -159,5 +179,5 @@ def arrivals_daily(winners: list[Row], duplicates: list[Row], currency: str) -> 
         counts["unregistered_events"] += event["is_unregistered"]
         counts["events_without_visitor"] += event["visitor_id"] is None
         has_money = event["price"] is not None or event["revenue"] is not None
-        counts["events_without_rate"] += has_money and not event["is_in_reporting_currency"]
+        counts["events_without_rate"] += has_money and event["currency_rate"] is None
     return list(table.values())

@@ -9,7 +9,7 @@ from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from tests.laws.oracle.events import Row, pick
+from tests.laws.oracle.events import Row, converted, pick
 
 INTERACTION_ROLES = {
     "product_view",
@@ -82,9 +82,9 @@ def stated_products(event: Row) -> list[Row] | None:
 
 
 def lines_of(event: Row) -> list[Row]:
-    """The event's lines; price is null outside the reporting currency, quantity never null.
+    """The event's lines; price is in the reporting currency, quantity never null.
 
-    Reading: a line's `price` in every table is the one that counts (null in a foreign currency).
+    Reading: a line's `price` in every table is the one that counts, null without a rate.
     """
     products = stated_products(event)
     if products is None:
@@ -94,7 +94,7 @@ def lines_of(event: Row) -> list[Row]:
         products = [pick(event, [*own, "category", "brand"])]
     lines = []
     for position, product in enumerate(products, start=1):
-        price = as_number(product.get("price")) if event["is_in_reporting_currency"] else None
+        price = converted(as_number(product.get("price")), event["currency_rate"])
         quantity = as_number(product.get("quantity"))
         quantity = Decimal(1) if quantity is None else quantity
         lines.append(

@@ -1,6 +1,6 @@
 """Sessions: runs by the 30-minute gap, cut at each full 24 hours, and what a session shows.
 
-Belongs here: docs/metrics.md, "Sessions", with the channel rule. Not here: persons.
+Belongs here: docs/metrics.md, "Sessions". Not here: its channel (`channels`), persons.
 """
 
 from collections import defaultdict
@@ -8,25 +8,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.laws.oracle import channels
 from tests.laws.oracle.events import Row, hashed, in_order
 
 GAP = timedelta(minutes=30)
 CUT = timedelta(hours=24)
 EPOCH = datetime(1970, 1, 1)
-
-MEDIUM_CHANNELS_BEFORE_EMAIL = (
-    ({"cpc", "ppc", "paidsearch", "paid"}, "Paid Search"),
-    ({"paidsocial", "paid_social", "social-paid"}, "Paid Social"),
-    ({"display", "banner", "cpm"}, "Display"),
-)
-MEDIUM_CHANNELS_AFTER_EMAIL = (
-    ({"affiliate"}, "Affiliates"),
-    ({"sms"}, "SMS"),
-    ({"social", "social-network", "sm"}, "Organic Social"),
-    ({"organic"}, "Organic Search"),
-    ({"referral"}, "Referral"),
-    ({"push", "mobile", "notification"}, "Mobile Push Notifications"),
-)
 
 
 def assign_sessions(winners: list[Row]) -> list[list[Row]]:
@@ -55,44 +42,6 @@ def assign_sessions(winners: list[Row]) -> list[list[Row]]:
     return sessions
 
 
-def referrer_host(referrer: str | None) -> str | None:
-    """Text between `//` and the next `/`, lower-case, without leading `www.` and port.
-
-    Readings: without `//`, or with nothing between, there is no host; `?` and `#` end nothing.
-    """
-    if referrer is None or "//" not in referrer:
-        return None
-    host = referrer.lower().split("//", 1)[1].split("/", 1)[0].split(":", 1)[0]
-    return host.removeprefix("www.") or None
-
-
-def channel_of(
-    source: str | None,
-    medium: str | None,
-    campaign: str | None,
-    referrer: str | None,
-    referrer_hosts: dict[str, str],
-) -> str:
-    """The first rule that holds."""
-    source = source.lower() if source is not None else None
-    medium = medium.lower() if medium is not None else None
-    for media, channel in MEDIUM_CHANNELS_BEFORE_EMAIL:
-        if medium in media:
-            return channel
-    if medium in {"email", "e-mail"} or source in {"email", "newsletter"}:
-        return "Email"
-    for media, channel in MEDIUM_CHANNELS_AFTER_EMAIL:
-        if medium in media:
-            return channel
-    if source is not None or medium is not None or campaign is not None:
-        return "Unassigned"
-    host = referrer_host(referrer)
-    if host is None:
-        return "Direct"
-    kinds = {"search": "Organic Search", "social": "Organic Social"}
-    return kinds.get(referrer_hosts.get(host, ""), "Referral")
-
-
 def engaged_seconds(events: list[Row]) -> int | None:
     """Null without pings; else a sum over pages of what their 10-second buckets show."""
     buckets: dict[str | None, set[int]] = defaultdict(set)
@@ -112,8 +61,8 @@ def first_of(events: list[Row], column: str) -> Any:
 def summarise(events: list[Row], orders: list[Row], referrer_hosts: dict[str, str]) -> Row:
     """One row of `core.fct_sessions`, its number within the visitor still missing."""
     first, last = events[0], events[-1]
-    utm = ("utm_source", "utm_medium", "utm_campaign", "referrer")
-    campaign = next((e for e in events if any(e[c] is not None for c in utm)), first)
+    origin = channels.origin_of_session(events)
+    source, medium = channels.traffic_of(origin, referrer_hosts)
     roles = [event["role"] for event in events]
     pages = [e for e in events if e["role"] == "page_view" and e["page_path"] is not None]
     engaged_s = engaged_seconds(events)
@@ -123,6 +72,7 @@ def summarise(events: list[Row], orders: list[Row], referrer_hosts: dict[str, st
         "session_id": first["session_id"],
         "visitor_id": first["visitor_id"],
         "user_id": first_of(events[::-1], "user_id"),
+        "last_event_user_id": last["user_id"],
         "started_at": first["event_ts"],
         "ended_at": last["event_ts"],
         "run_started_at": first["run_started_at"],
@@ -137,8 +87,10 @@ def summarise(events: list[Row], orders: list[Row], referrer_hosts: dict[str, st
         "revenue": sum((o["gross_revenue"] or Decimal(0) for o in orders), Decimal(0)),
         "entry_page": pages[0]["page_path"] if pages else None,
         "exit_page": pages[-1]["page_path"] if pages else None,
-        **{column: campaign[column] for column in utm},
-        "channel": channel_of(*(campaign[column] for column in utm), referrer_hosts),
+        **origin,
+        "traffic_source": source,
+        "traffic_medium": medium,
+        "channel": channels.channel_of(source, medium, origin["utm_campaign"], referrer_hosts),
         "device_type": first_of(events, "device_type"),
         "country": first_of(events, "country"),
         "source_session_id": first_of(events, "source_session_id"),

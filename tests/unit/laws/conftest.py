@@ -32,6 +32,7 @@ def tables() -> Callable[..., dict[str, list[Row]]]:
             as_of=as_of,
             funnels=funnels,
             referrer_hosts=shop.REFERRER_HOSTS,
+            rates=shop.RATES,
             triggers=shop.TRIGGERS,
         )
 

@@ -31,6 +31,7 @@ def tables(history):
         funnels=shop.FUNNELS,
         referrer_hosts=shop.REFERRER_HOSTS,
         erasures=list(history.erasures),
+        rates=shop.RATES,
     )
 
 

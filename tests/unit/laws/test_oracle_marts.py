@@ -232,6 +232,6 @@ def test_a_customer_is_its_persons_sessions_over_visitors(tables):
     )
     (row,) = built["customer_360"]
     assert (row["visitor_count"], row["event_count"], row["session_count"]) == (2, 3, 2)
-    assert (row["first_channel"], row["last_channel"]) == ("Paid Search", "Direct")
+    assert (row["first_channel"], row["last_channel"]) == ("Paid Other", "Direct")
     assert (row["last_device_type"], row["last_country"]) == ("phone", "DE")
     assert row["last_seen_at"] == NOON + DAY

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from tests.laws.log_rows import log_row
-from tests.laws.oracle.sessions import channel_of, referrer_host
 
 NOON = datetime(2026, 3, 2, 12)
 MICROSECOND = timedelta(microseconds=1)
@@ -137,27 +136,3 @@ def test_report_date_follows_the_reporting_zone_over_the_change_of_clocks(tables
         "1": date(2026, 3, 28),
         "2": date(2026, 3, 30),
     }
-
-
-@pytest.mark.parametrize(
-    ("source", "medium", "campaign", "referrer", "channel"),
-    [
-        ("newsletter", "CPC", None, None, "Paid Search"),
-        ("Newsletter", "sms", None, None, "Email"),
-        (None, "affiliate", None, None, "Affiliates"),
-        (None, "push", None, None, "Mobile Push Notifications"),
-        (None, None, "spring", "https://google.com/", "Unassigned"),
-        (None, None, None, "https://facebook.com", "Organic Social"),
-        (None, None, None, "https://blog.example/x", "Referral"),
-        (None, None, None, "no host", "Direct"),
-        (None, None, None, None, "Direct"),
-    ],
-)
-def test_channel_is_the_first_rule_that_holds(source, medium, campaign, referrer, channel):
-    hosts = {"google.com": "search", "facebook.com": "social"}
-    assert channel_of(source, medium, campaign, referrer, hosts) == channel
-
-
-def test_host_is_between_slashes_without_www_and_port():
-    assert referrer_host("https://WWW.Shop.example:8080/a//b") == "shop.example"
-    assert referrer_host("https:///a") is None

@@ -1,0 +1,44 @@
+"""The block `experiments:` of `footfall.yml`: what was planned of an experiment.
+
+Only the settings belong here; what is made of them is `ml/experiments.py`. An experiment needs no
+entry: whatever is met by somebody is analysed.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+_Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ExperimentSettings(BaseModel):
+    """One experiment, by the id that its events name.
+
+    Attributes:
+        control: the variant that the others are compared with; else the one named control, else
+            the first by name.
+        variants: variant -> share of the persons that it should get, in any common scale; equal
+            unless given. All variants are named, or none.
+        units: how many persons were planned for, of all variants together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    control: _Text | None = None
+    variants: dict[_Text, Annotated[float, Field(gt=0, le=1e9)]] = Field(
+        default_factory=dict, max_length=50
+    )
+    units: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _has_its_control(self) -> Self:
+        if self.control is not None and self.variants and self.control not in self.variants:
+            problem = f"{self.control!r} is none of the variants"
+            raise PydanticCustomError(
+                "footfall", "{problem}", {"problem": problem, "key": "control"}
+            )
+        return self
+
+
+Experiments = dict[_Text, ExperimentSettings]

@@ -1,0 +1,99 @@
+{#
+    Sessions of visitors from all of their events in a window, which `events` gives: the rule of
+    int_events_sessionized without what earlier runs left, for models that ask what was known on a
+    date. `events` is a CTE of sessionable events with event_key, event_ts, visitor_id, user_id,
+    role, page_path, is_bot; `orders` one of orders with the event_key of their first event.
+#}
+{% macro sessions_as_of(events, orders) -%}
+    with
+
+    gaps as (
+
+        select
+            *,
+            {{ event_order() }} as event_order,
+            coalesce(
+                event_ts - lag(event_ts) over (partition by visitor_id order by event_ts, event_key)
+                > interval ({{ var('session_gap_minutes') }}) minute,
+                true
+            ) as opens_run,
+        from {{ events }}
+
+    ),
+
+    runs as (
+
+        select
+            *,
+            sum(cast(opens_run as integer)) over (
+                partition by visitor_id order by event_ts, event_key rows unbounded preceding
+            ) as run_number,
+        from gaps
+
+    ),
+
+    cuts as (
+
+        select
+            *,
+            (
+                epoch_us(event_ts)
+                - min(epoch_us(event_ts)) over (partition by visitor_id, run_number)
+            ) // ({{ var('session_cut_hours') }} * 3600000000) as cut_number,
+        from runs
+
+    ),
+
+    pings as (
+
+        select
+            visitor_id,
+            run_number,
+            cut_number,
+            sum(10 * (buckets - 1) + 5) as engaged_s,
+        from (
+            select
+                visitor_id,
+                run_number,
+                cut_number,
+                page_path,
+                count(distinct epoch_us(event_ts) // 10000000) as buckets,
+            from cuts
+            where role = 'ping'
+            group by visitor_id, run_number, cut_number, page_path
+        ) as views
+        group by visitor_id, run_number, cut_number
+
+    ),
+
+    sessions as (
+
+        select
+            visitor_id,
+            run_number,
+            cut_number,
+            arg_max_null(user_id, event_order) as user_id,
+            bool_or(is_bot) as is_bot,
+            count(*) filter (where role = 'page_view') as page_views,
+            count(*) filter (where event_key in (select event_key from {{ orders }})) as orders,
+            max(event_ts) as ended_at,
+        from cuts
+        group by visitor_id, run_number, cut_number
+
+    )
+
+    select
+        sessions.visitor_id,
+        sessions.user_id,
+        sessions.is_bot,
+        sessions.orders >= 1 as is_converting,
+        coalesce(pings.engaged_s, 0) >= {{ var('engaged_session_s') }}
+        or sessions.page_views >= {{ var('engaged_session_views') }}
+        or sessions.orders >= 1 as is_engaged,
+        sessions.ended_at,
+    from sessions
+    left join pings
+        on sessions.visitor_id = pings.visitor_id
+        and sessions.run_number = pings.run_number
+        and sessions.cut_number = pings.cut_number
+{%- endmacro %}
