@@ -99,7 +99,7 @@ OVER_BUDGET = told((day(11), [
 # In the order of events the log-out comes after the view of the same instant.
 LOGGED_OUT_AT_ONCE = told((day(11), [
     *bags("11 10", "p1"), bag("11 10-1", "11 10:01", "p2", user_id="u"),
-    event("out-7", "logged_out", "11 10:01"),
+    event("out-7", "logged_out", "11 10:01", user_id="u"),
 ]))  # fmt: skip
 MANY_VISITORS = told((day(11), reviews(*((f"{hour:02}", "p", 1) for hour in range(24)))))
 EQUALLY_RATED = told((day(11), reviews(("10", "bad", 2), ("11", "as_bad", 2), ("12", "good", 4))))
