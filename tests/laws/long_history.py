@@ -69,6 +69,9 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     if rng.randrange(2):
         order = {**item, "order_id": f"{number}-{place}"}
         steps += [("order_completed", order), ("order_refunded", order)]
+    if visitor % 3 == 0:
+        met = f'{{"experiment_id": "x", "variant_id": "{visitor % 2}"}}'
+        steps.append(("experiment_viewed", {"properties": met}))
     return [
         log_row(f"{number}-{place}-{minute}", name, at + timedelta(minutes=minute),
                 **{"anonymous_id": f"v{visitor}", "device_type": "phone", **columns})

@@ -38,7 +38,9 @@ def view(event_id: str, when: str, visitor: str | None = "v", **columns: Any) ->
     return event(event_id, "page_viewed", when, visitor, **columns)
 
 
-def exposure(event_id: str, when: str, variant: str, visitor: str = "v", **columns: Any) -> Row:
+def exposure(
+    event_id: str, when: str, variant: str, visitor: str | None = "v", **columns: Any
+) -> Row:
     """An exposure to a variant of the experiment `x`."""
     properties = met("x", variant)
     return event(event_id, "experiment_viewed", when, visitor, properties=properties, **columns)

@@ -16,6 +16,7 @@ from tests.laws.broken_experiment_rules import BROKEN_EXPERIMENT_INPUTS, BrokenI
 from tests.laws.harness import rebuild
 from tests.laws.histories import REGISTRY, SOURCES, History
 from tests.laws.oracle import experiments
+from tests.laws.shop import RATES
 from tests.laws.warehouse import Row, Warehouse, first_difference
 
 WINDOW = timedelta(days=60)
@@ -49,7 +50,7 @@ def expected(history: History, as_of: date) -> list[Row]:
 
 def rows_of_the_oracle(history: History, as_of: date) -> list[Row]:
     return experiments.moments(
-        history.log_rows, registry=REGISTRY, sources=SOURCES, settings=history.settings,
+        history.log_rows, registry=REGISTRY, sources=SOURCES, settings=history.settings, rates=RATES,
         as_of=as_of, window_from=as_of - WINDOW,
     )  # fmt: skip
 

@@ -88,6 +88,7 @@ def moments(
     registry: dict[str, Row],
     sources: dict[str, Row],
     settings: dict[str, str],
+    rates: events.Rates,
     as_of: date,
     window_from: date,
 ) -> list[Row]:
@@ -97,7 +98,9 @@ def moments(
     event_date in the window.
     """
     copies = [
-        events.derive(row, registry, settings["reporting_timezone"], settings["reporting_currency"])
+        events.derive(
+            row, registry, settings["reporting_timezone"], settings["reporting_currency"], rates
+        )
         for row in log_rows
         if row["arrival_date"] <= as_of
     ]
