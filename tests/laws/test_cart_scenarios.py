@@ -10,11 +10,9 @@ In the shop of the laws a cart is abandoned after 24 hours and recovered within 
 from decimal import Decimal
 
 from tests.laws.broken_cart_rules import add, look, order, remove
-from tests.laws.compiled import compiled_models
-from tests.laws.histories import Row
-from tests.laws.stories import at, day, killed, one, outcome, told
-
-Tables = dict[str, list[Row]]
+from tests.laws.cart_tables import killed_after, outcome
+from tests.laws.harness import Tables
+from tests.laws.stories import at, day, one, told
 
 
 def told_of(tables: Tables) -> list[tuple[object, ...]]:
@@ -29,16 +27,15 @@ def test_a_cart_falls_due_on_a_day_that_brings_nothing():
     assert told_of(open_cart) == [("open", 10)]
     assert told_of(due) == [("abandoned", 10)]
     assert one(due["fct_carts"])["abandoned_at"] == at("12 10:00")
-    rates = [one(t["kpi_daily"], report_date=day(11)) for t in (open_cart, due)]
+    rates = [one(tables["cart_abandonment"]) for tables in (open_cart, due)]
     assert [rate["cart_abandonment_rate"] for rate in rates] == [None, 1.0]
     assert one(due["cart_abandonment"])["abandoned_value"] == 10
 
 
 def test_a_cart_that_falls_due_while_a_run_dies_is_abandoned_after_the_next():
     history = told((day(11), [add("a", "11 10:00")]), (day(12), [add("b", "12 11:00", "w")]))
-    names = [model.name for model in compiled_models()]
-    for dead in ("int_cart_actions", "int_carts", "int_cart_days"):
-        tables = outcome(killed(history, 1, (names.index(dead) + 1.5) / len(names)))
+    for dead in ("int_cart_actions", "int_carts"):
+        tables = outcome(killed_after(history, 1, dead))
         assert told_of(tables) == [("abandoned", 10), ("open", 10)], dead
 
 
@@ -65,7 +62,7 @@ def test_value_over_time_is_what_was_in_the_cart_after_each_event():
 
 def test_a_late_event_keeps_a_cart_alive_that_was_abandoned():
     steps = ((day(13), [add("a", "11 10:00"), add("b", "12 20:00")]),)
-    assert told_of(outcome(told(*steps))) == [("abandoned", 10), ("open", 10)]
+    assert told_of(outcome(told(*steps))) == [("abandoned", 10), ("abandoned", 10)]
     tables = outcome(told(*steps, (day(14), [look("c", "12 09:00")])))
     assert told_of(tables) == [("abandoned", 20)]
     cart = one(tables["fct_carts"])
