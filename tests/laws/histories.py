@@ -54,11 +54,11 @@ ALL_BLOCKS = (
     *BLOCKS,
     *ACCOUNT_BLOCKS,
     *CART_BLOCKS,
-    *CAMPAIGN_BLOCKS,
     *COMMERCE_BLOCKS,
     *ENGAGEMENT_BLOCKS,
     *EXPERIMENT_BLOCKS,
     *TRIGGER_BLOCKS,
+    *CAMPAIGN_BLOCKS,
 )
 TIMEZONES = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
 HOLES = (1, 1, 1, 1, 2, 3, 7, 30)

@@ -39,6 +39,7 @@ _BY_NUMBER = "by visitor_id: which of a visitor's sessions is the first, and how
 _BY_RUN = "by run: all later sessions of a run of activity, however long it goes on"
 _BY_PERSON = "by person_id: a table with a row a person is the sum of the person's days"
 _BY_MOVE = "by person_id: who changes its cohort takes along all periods in which it was active"
+_BY_MONTH = "by month: all orders of a month hang on each of its journeys, and a date reaches three"
 EXEMPT: Mapping[Place, str] = {
     ("int_touched_points", "intermediate.int_order_events"): _BY_ORDER,
     ("int_touched_visitor_days", "intermediate.int_order_events"): _BY_ORDER,
@@ -46,6 +47,7 @@ EXEMPT: Mapping[Place, str] = {
     ("int_order_values", "intermediate.int_order_events"): _BY_ORDER,
     ("int_sessions_remade", "core.fct_orders"): _BY_ORDER,
     ("fct_orders", "intermediate.int_order_events"): _BY_ORDER,
+    ("int_cart_points", "intermediate.int_order_events"): _BY_ORDER,
     ("fct_orders", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_order_items"): _BY_ORDER,
@@ -55,12 +57,15 @@ EXEMPT: Mapping[Place, str] = {
     ("int_ties_found", "intermediate.int_key_evidence"): _BY_KEY,
     ("int_touched_visitor_days", "intermediate.int_person_days"): _BY_VISITOR,
     ("int_person_totals", "intermediate.int_person_days"): _BY_PERSON,
+    ("fct_experiment_units", "intermediate.int_person_days"): _BY_PERSON,
     ("int_person_totals", "intermediate.int_person_categories"): _BY_PERSON,
     ("int_touched_periods", "intermediate.int_person_days"): _BY_MOVE,
     ("int_touched_dates", "core.fct_sessions"): _BY_NUMBER,
     ("fct_sessions", "core.fct_sessions"): _BY_NUMBER,
     ("int_session_windows", "core.fct_sessions"): _BY_RUN,
     ("dim_products", "intermediate.int_product_days"): "by product_id: a row a product and day",
+    ("int_removal_effects", "intermediate.int_order_touches"): _BY_MONTH,
+    ("attribution", "intermediate.int_order_touches"): _BY_MONTH,
 }
 
 NO_EVENT = "dates of no event"
