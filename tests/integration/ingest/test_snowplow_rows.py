@@ -3,12 +3,15 @@
 The lines are written from the schemas; events of a publisher are in tests/e2e.
 """
 
+import gzip
 import json
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
-from dagster_project.ingest.config import SourceSettings
+from dagster_project.ingest.config import ReadLimits, SourceSettings, load_settings
+from dagster_project.ingest.historical_file import import_file
+from dagster_project.ingest.landing_rows import copy_without
 from dagster_project.ingest.snowplow_columns import COLUMNS
 from tests.candidate_rows import candidate_rows, given
 from tests.landed_days import land, logged_rows, refused_files, seal_unchecked, state_with
@@ -316,3 +319,29 @@ def test_a_file_of_another_format_is_refused_by_its_name(paths):
     land(paths, "web/2026-11-02/a.jsonl", b"{}\n")
     seal_unchecked(paths, "2026-11-02", now="2026-11-03T03:00:00")
     assert "is not that of format snowplow" in next(iter(refused_files(paths).values()))
+
+
+def test_every_line_of_an_imported_file_is_a_row(paths, tmp_path):
+    """There is no header to be put on every day's file, and none to be lost."""
+    lines = [
+        enriched_line(
+            WHOLE | {"event_id": f"e-{day}", "derived_tstamp": f"2026-11-0{day} 10:00:00"}
+        )
+        for day in (2, 3, 2)
+    ]
+    file = tmp_path / "events.tsv"
+    file.write_text("\n".join(lines))
+    settings = load_settings(paths.settings_file)
+    counts = import_file(paths, settings, "web", file, today=date(2026, 11, 9))
+    assert counts == {date(2026, 11, 2): 2, date(2026, 11, 3): 1}
+    landed = sorted((paths.landing / "web").glob("*/*.tsv.gz"))
+    texts = [gzip.decompress(file.read_bytes()).decode() for file in landed]
+    assert texts == [f"{lines[0]}\n{lines[2]}\n", f"{lines[1]}\n"]
+
+
+def test_a_row_of_an_erased_person_leaves_the_landed_file(tmp_path):
+    lines = [enriched_line(WHOLE | {"event_id": f"e-{number}"}) for number in range(3)]
+    file, target = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    copy_without(file, target, frozenset([1, 3]), SOURCE, ReadLimits())
+    assert target.read_text() == f"{lines[1]}\n"
