@@ -273,9 +273,10 @@ final as (
         coalesce(gross_revenue, 0) as gross_revenue,
     from labelled
     -- A person clicks on an impression once, on whatever device.
-    qualify act <> 'click' or row_number() over (
-        partition by act, person_id, click_id order by event_ts, event_key
-    ) = 1
+    qualify act <> 'click'
+        or row_number() over (
+            partition by act, person_id, click_id order by event_ts, event_key
+        ) = 1
 
 )
 
