@@ -102,7 +102,7 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
             SHOP + "      properties: '*'\n",
             "footfall.yml:7: sources.shop.mapping.properties: is no",
         ),
-        (SHOP + "    sessions: source\n", "footfall.yml:7: sources.shop.sessions: 'source' is not"),
+        (SHOP + "    sessions: source\n", "sources.shop.sessions: 'source' needs rows that say"),
         (SHOP + "    format: csv\n", "footfall.yml:7: sources.shop.format: given twice, first in"),
         (SHOP + "    timezone: Mars/Base\n", "footfall.yml:7: sources.shop.timezone: 'Mars/Base'"),
         (SHOP + "    delimiter: ab\n", "footfall.yml:7: sources.shop.delimiter: "),
