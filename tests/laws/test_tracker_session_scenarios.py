@@ -1,7 +1,7 @@
 """Sessions that a source's tracker made, situation by situation: law 3, and what they are by hand.
 
-Belongs here: `sessions: source`, which the source `app` of the laws' shop says. Not here: sessions by
-the gap (`test_law3_scenarios`), nor rules broken on purpose (`broken_tracker_rules`).
+Belongs here: `sessions: source`, which the source `app` of the laws' shop says. Not here: sessions
+by the gap (`test_law3_scenarios`), nor rules broken on purpose (`broken_tracker_rules`).
 """
 
 from datetime import timedelta

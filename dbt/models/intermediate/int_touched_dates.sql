@@ -32,7 +32,7 @@ flips as (
     select untouched_sessions.report_date
     from untouched_sessions
     inner join points on untouched_sessions.visitor_id = points.visitor_id
-    where points.first_touched_at <= untouched_sessions.started_at
+    where points.first_touched_at < untouched_sessions.started_at
 
 ),
 
