@@ -111,7 +111,7 @@ def declared_metrics() -> dict[str, dict[str, Any]]:
     return {
         one["name"]: one
         for one in yaml.safe_load(block)
-        if one["by_dimension"] or one.get("of") == "experiment_results"
+        if one["by_dimension"] or "experiment_results" in one.get("of", ())
     }
 
 

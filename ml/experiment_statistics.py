@@ -188,7 +188,9 @@ def compare(
         sequential_high=sequential_high,
         p_value_sequential=p_sequential,
         is_adjusted=is_adjusted,
-        variance_reduction=_divide(theta * both[..., 0, 1], both[..., 0, 0], at_zero=0.0),
+        variance_reduction=np.where(
+            is_adjusted, _divide(theta * both[..., 0, 1], both[..., 0, 0], at_zero=0.0), np.nan
+        ),
     )
 
 

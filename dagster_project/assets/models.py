@@ -165,8 +165,8 @@ def model_assets(
         "experiment_model",
         "experiments",
         {
-            "experiment_statistics": "Every variant of the running experiments against its control, "
-            "by metric and segment."
+            "experiment_statistics": "Every variant of the running experiments against its "
+            "control, by metric and segment."
         },
         ["ml_experiments", "ml_experiment_moments"],
         training.analyse_experiments,

@@ -18,6 +18,8 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "negative_review": ("category", "max_rating"),
     "idle_cart": ("value_over",),
 }
+_WEEK_S: Final = 7 * 86_400
+_COOLDOWNS: Final[Mapping[str, int]] = {"idle_cart": 1}
 _OF_CONDITIONS: Final = sorted({key for keys in _NEEDED.values() for key in keys})
 
 
@@ -55,7 +57,8 @@ class TriggerSettings(Strict):
             `idle_cart`: one with more than `value_over` in it, in the reporting currency, that has
             been left alone for `cart_trigger_minutes`.
         respond: see `ResponseSettings`.
-        cooldown: seconds in which a visitor fires it once.
+        cooldown: seconds in which a visitor fires it once; 7 days unless given. A cart fires once
+            anyway, so for `idle_cart` it is a second.
         daily_budget: firings a day; null for any number.
         holdout_pct: visitors who get no response, per cent, so that its effect can be measured.
     """
@@ -67,7 +70,7 @@ class TriggerSettings(Strict):
     max_rating: Annotated[float, Field(ge=1, le=5)] | None = None
     value_over: Annotated[float, Field(ge=0)] | None = None
     respond: ResponseSettings
-    cooldown: Seconds = 7 * 86_400
+    cooldown: Seconds | None = None
     daily_budget: Annotated[int, Field(ge=1)] | None = None
     holdout_pct: Percent = 10.0
 
@@ -106,7 +109,7 @@ class TriggerSettings(Strict):
             "suggested_category": self.respond.category,
             "discount_min_pct": low,
             "discount_max_pct": high,
-            "cooldown_s": self.cooldown,
+            "cooldown_s": self.cooldown or _COOLDOWNS.get(self.when, _WEEK_S),
             "daily_budget": self.daily_budget,
             "holdout_share": self.holdout_pct / 100,
         }

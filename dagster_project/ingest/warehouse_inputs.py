@@ -20,6 +20,15 @@ from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, Registry, event_types_table
 
 _TEXT, _NUMBER, _REAL, _DATE = pa.string(), pa.int64(), pa.float64(), pa.date32()
+TRIGGERS_SCHEMA = pa.schema(
+    [
+        ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
+        ("window_s", _NUMBER), ("max_rating", _REAL), ("value_over", _REAL),
+        ("response", _TEXT), ("suggest", _TEXT), ("suggested_category", _TEXT),
+        ("discount_min_pct", _REAL), ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER),
+        ("daily_budget", _NUMBER), ("holdout_share", _REAL),
+    ]
+)  # fmt: skip
 _SCHEMAS: Mapping[str, pa.Schema] = {
     "log_parts": pa.schema(
         [("arrival_date", _DATE), ("path", _TEXT), ("rows", _NUMBER), ("sequence", _NUMBER)]
@@ -49,15 +58,7 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
             ("step", pa.int32()), ("step_name", _TEXT), ("event_name", _TEXT),
         ]
     ),
-    "triggers": pa.schema(
-        [
-            ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
-            ("window_s", _NUMBER), ("max_rating", _REAL), ("value_over", _REAL),
-            ("response", _TEXT), ("suggest", _TEXT), ("suggested_category", _TEXT),
-            ("discount_min_pct", _REAL), ("discount_max_pct", _REAL), ("cooldown_s", _NUMBER),
-            ("daily_budget", _NUMBER), ("holdout_share", _REAL),
-        ]
-    ),
+    "triggers": TRIGGERS_SCHEMA,
 }  # fmt: skip
 
 

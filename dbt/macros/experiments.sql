@@ -27,7 +27,7 @@
 {% macro experiment_metrics() -%}
     {%- set metrics = [] -%}
     {%- for metric in ratio_metrics()
-        if metric.by_dimension or metric.get('of') == 'experiment_results' -%}
+        if metric.by_dimension or 'experiment_results' in metric.get('of', []) -%}
         {%- do metrics.append(metric) -%}
     {%- endfor -%}
     {{ return(metrics) }}

@@ -184,6 +184,12 @@
   denominator: units
   by_dimension: false
   of: [experiment_results]
+- name: consent_rate
+  description: Share of the persons who have answered whose last answer is yes.
+  numerator: consenting_persons
+  denominator: answering_persons
+  by_dimension: false
+  of: [consent_daily]
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}

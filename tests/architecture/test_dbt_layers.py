@@ -13,6 +13,7 @@ SOURCES_OF_THE_MODELS = {
     "arrivals_by_report_date": {"inputs.log_replays"},
     "customer_360_history": {"records.customer_changes"},
     "kpi_restatements": {"records.kpi_values", "inputs.log_files"},
+    "consent_daily": {"inputs.log_days"},
     "customer_360": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
     "fct_carts": {"inputs.log_days"},

@@ -1,6 +1,6 @@
 """A real shop's clickstream, imported as one historical file.
 
-Sessions, conversion and the funnel are held against pandas.
+Sessions, conversion, the funnel, retention and carts are held against pandas.
 """
 
 from datetime import timedelta
@@ -12,26 +12,27 @@ import pytest
 
 from tests.e2e.command import load_and_build, must, served
 
+# The log knows the cart's page alone, seen once something was put in: it stands for that.
 SETTINGS = """\
 sources:
   shop:
     format: csv
     mapping:
       event_name: {column: event, values: {main: page_viewed, catalog: product_list_viewed,
-        product1: product_viewed, product2: product_viewed, cart: cart_viewed,
+        product1: product_viewed, product2: product_viewed, cart: product_added,
         delivery_choice: checkout_started,
         delivery_courier: checkout_step_completed, delivery_pickup: checkout_step_completed,
         payment_choice: payment_info_entered, payment_card: checkout_step_viewed,
         payment_cash: checkout_step_viewed, payment_done: order_completed, lost: path_lost}}
       event_ts: timestamp
       anonymous_id: user_id
-      product_id: {sql: "case when event like 'product%' then event end"}
+      product_id: {sql: "case when event like 'product%' or event = 'cart' then event end"}
 events:
   path_lost: {sessionable: true}
 funnels:
   purchase:
     window: 365 days
-    steps: [product_list_viewed, cart_viewed, checkout_started, payment_info_entered,
+    steps: [product_list_viewed, product_added, checkout_started, payment_info_entered,
       order_completed]
 """
 
@@ -79,6 +80,17 @@ def test_sessions_of_every_day_equal_pandas(home, clicks):
         assert count == by_day.loc[date, "sessions"], date
         expected = by_day.loc[date, "converting"] / by_day.loc[date, "sessions"]
         assert rate == pytest.approx(expected, abs=1e-9), date
+
+
+def test_views_of_each_product_and_day_equal_pandas(home, clicks):
+    views = clicks[clicks["event"].str.startswith("product")]
+    expected = views.groupby([views["timestamp"].dt.date, "event"]).size().to_dict()
+    with served(home) as con:
+        rows = con.execute(
+            "select report_date, product_id, product_views from marts.product_performance"
+        ).fetchall()
+    assert {(day, product): count for day, product, count in rows} == expected
+    assert len(rows) == len(expected) > 200
 
 
 def test_the_funnel_counts_the_persons_that_its_publisher_counts(home):
@@ -249,3 +261,66 @@ def test_top_paths_equal_pandas(home, walks):
         ]  # fmt: skip
     assert [row[:5] for row in found] == [row[:5] for row in expected]
     assert np.allclose([row[5:] for row in found], [row[5:] for row in expected], atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def carts(clicks: pd.DataFrame) -> pd.DataFrame:
+    """Carts by pandas: opened, last used, and the first order after that.
+
+    A visitor's cart goes on until an order, or a rest of more than 24 hours; nothing is taken out.
+    """
+    used = clicks[clicks["event"].isin(["cart", "delivery_choice", "payment_done"])].copy()
+    rest = used.groupby("user_id")["timestamp"].diff() > timedelta(hours=24)
+    is_order = used["event"] == "payment_done"
+    after_order = is_order.groupby(used["user_id"]).shift(fill_value=False)
+    used["spell"] = (rest | after_order | (used["user_id"] != used["user_id"].shift())).cumsum()
+    orders = used.loc[is_order, ["user_id", "timestamp"]].rename(columns={"timestamp": "ordered"})
+    steps = used[~is_order]
+    opened = steps[steps["event"] == "cart"].groupby("spell")["timestamp"].min().rename("opened")
+    steps = steps.join(opened, on="spell").query("timestamp >= opened")
+    found = steps.groupby("spell").agg(
+        user_id=("user_id", "first"), opened=("opened", "first"), last=("timestamp", "max")
+    )
+    found = pd.merge_asof(
+        found.sort_values("last"), orders.sort_values("ordered"), by="user_id",
+        left_on="last", right_on="ordered", direction="forward",
+    )  # fmt: skip
+    waited = found["ordered"] - found["last"]
+    as_of = clicks["timestamp"].max().normalize() + timedelta(days=1)
+    conditions = [
+        waited <= timedelta(hours=24),
+        waited <= timedelta(days=8),
+        found["last"] + timedelta(hours=24) <= as_of,
+    ]
+    found["state"] = np.select(conditions, ["ordered", "recovered", "abandoned"], "open")
+    return found
+
+
+def test_every_cart_equals_pandas(home, carts):
+    with served(home) as con:
+        rows = con.execute("select opened_at, last_event_at, state from core.fct_carts").fetchall()
+    expected = carts[["opened", "last", "state"]].itertuples(index=False, name=None)
+    assert sorted(rows) == sorted((o.to_pydatetime(), t.to_pydatetime(), s) for o, t, s in expected)
+    assert set(carts["state"]) == {"ordered", "recovered", "abandoned", "open"}
+
+
+def test_cart_abandonment_of_every_day_equals_pandas(home, carts):
+    ended = carts[carts["state"] != "open"]
+    lost = ended["state"].isin(["abandoned", "recovered"])
+    rates = lost.groupby(ended["opened"].dt.date).mean()
+    minutes = (carts["ordered"] - carts["opened"]) / timedelta(minutes=1)
+    bought = carts["state"] == "ordered"
+    medians = minutes[bought].groupby(carts.loc[bought, "opened"].dt.date).median()
+    opened = carts.groupby(carts["opened"].dt.date).size()
+    with served(home) as con:
+        rows = con.execute(
+            "select report_date, carts, cart_abandonment_rate, median_minutes_to_order "
+            "from marts.cart_abandonment"
+        ).fetchall()
+        daily = dict(
+            con.execute("select report_date, cart_abandonment_rate from marts.kpi_daily").fetchall()
+        )
+    assert {day: count for day, count, *_ in rows} == opened.to_dict()
+    for day, _, rate, median in rows:
+        assert rate == daily[day] == (pytest.approx(rates[day]) if day in rates else None), day
+        assert median == (pytest.approx(medians[day]) if day in medians else None), day

@@ -22,7 +22,7 @@ DAYS = ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]
 TABLES = (
     "core.fct_events", "core.fct_sessions", "core.fct_orders", "core.map_visitor_person",
     "core.dim_persons", "marts.kpi_daily", "marts.kpi_daily_by_dimension", "marts.funnel_steps",
-    "marts.customer_360", "ml.recommendations", "ml.anomaly_scores",
+    "marts.customer_360", "marts.trigger_firings", "ml.recommendations", "ml.anomaly_scores",
 )  # fmt: skip
 
 
@@ -79,6 +79,34 @@ def test_a_closed_day_again_changes_neither_log_nor_tables(day_by_day):
 def test_recommendations_reach_the_customers(day_by_day):
     rows = rows_of(day_by_day, "marts.customer_360")
     assert any(isinstance(value, list) and value for row in rows for value in row)
+
+
+def test_triggers_fire_for_what_the_simulator_planted_and_ask_for_it_once(day_by_day):
+    kinds = {
+        "cart_over_200_abandoned": "cart_abandoned",
+        "three_phones_in_ten_minutes": "smartphones_compared",
+        "negative_shoe_review": "shoes_disliked",
+    }
+    with duckdb.connect(str(day_by_day / "warehouse" / "footfall.duckdb"), read_only=True) as con:
+        planted = con.execute(
+            "select kind, event_id, planted.at from read_parquet(?) as planted where is_delivered",
+            [str(day_by_day / "truth" / "planted.parquet")],
+        ).fetchall()
+        fired = con.execute(
+            "select rule, event_id, fired_at, firing_id, is_holdout, suggested_product_ids "
+            "from marts.trigger_firings "
+            "join core.fct_events on event_key = evidence_event_keys[-1]"
+        ).fetchall()
+    expected = {(kinds[kind], event, at) for kind, event, at in planted if kind in kinds}
+    assert {row[:3] for row in fired} == expected
+    assert len(fired) == len(expected) > 10
+    assert all(suggested for *_, suggested in fired)
+    # Four days were published one by one, each within two days of what fired on it.
+    files = sorted((day_by_day / "records" / "outbox").glob("[0-9]*.jsonl"))
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    told = {line["firing_id"] for line in lines if line["state"] != "retracted"}
+    assert len(told) + sum(line["state"] == "retracted" for line in lines) == len(lines)
+    assert {row[3] for row in fired if not row[4]} <= told
 
 
 def test_a_model_of_a_day_gives_the_same_bytes_after_later_days(day_by_day):

@@ -9,7 +9,7 @@ and the files themselves.
 import json
 import shutil
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -248,6 +248,78 @@ def test_retention_of_buyers_equals_pandas(home, known, period, frequency, most)
     assert len(found) == len(rows) > 90
     for _, _, size, bounded, rolling, _, *rates in rows:
         assert rates == pytest.approx([bounded / size, rolling / size], abs=1e-9)
+
+
+def test_every_product_of_every_day_equals_pandas(home, receipts):
+    sales = receipts[receipts["kind"] == "sale"]
+    # An order's items count on the date of its first line.
+    first = sales.groupby("InvoiceNo")["date"].min()
+    sold = sales.assign(date=sales["InvoiceNo"].map(first)).groupby(["date", "StockCode"])
+    counts = sold.agg(
+        orders=("InvoiceNo", "nunique"), items=("quantity", "sum"), gross=("value", "sum")
+    )
+    refunds = receipts[receipts["kind"] == "refund"]
+    back = refunds["value"].map(abs).groupby([refunds["date"], refunds["StockCode"]]).sum()
+    expected = {
+        key: (orders, items, gross, Decimal(0))
+        for key, orders, items, gross in counts.itertuples(name=None)
+    }
+    for key, value in back.items():
+        *sales_of_it, _ = expected.get(key, (0, Decimal(0), Decimal(0), None))
+        if sales_of_it[0] or value:
+            expected[key] = (*sales_of_it, value)
+    with served(home) as con:
+        rows = con.execute(
+            "select report_date, product_id, orders, items, gross_revenue, refunds, net_revenue, "
+            "product_views, view_to_order_rate from marts.product_performance"
+        ).fetchall()
+    found = {(day, product): tuple(rest) for day, product, *rest, _, _, _ in rows}
+    assert found.keys() == expected.keys()
+    assert len(found) == len(rows) > 200_000
+    for key, (orders, items, gross, refunded) in expected.items():
+        order_count, pieces, revenue, repaid = found[key]
+        assert (order_count, pieces) == (orders, items), key
+        assert abs(revenue - gross) < Decimal("0.01"), key
+        assert abs(repaid - refunded) < Decimal("0.01"), key
+    for *_, gross, repaid, net, views, rate in rows:
+        assert (net, views, rate) == (gross - repaid, 0, None)
+
+
+def test_what_is_ordered_with_the_best_sellers_equals_pandas(home, receipts):
+    sales = receipts[receipts["kind"] == "sale"]
+    first = sales.groupby("InvoiceNo")["date"].min()
+    since = LAST - timedelta(days=179)
+    baskets = sales.loc[sales["InvoiceNo"].map(first) >= since, ["InvoiceNo", "StockCode"]]
+    baskets = baskets.drop_duplicates()
+    size = baskets.groupby("InvoiceNo")["StockCode"].transform("size")
+    baskets = baskets[size <= 50]
+    total, alone = baskets["InvoiceNo"].nunique(), baskets["StockCode"].value_counts()
+    best = alone.sort_values(ascending=False).index[:100]
+    pairs = baskets[baskets["StockCode"].isin(best)].merge(baskets, on="InvoiceNo")
+    pairs = pairs[pairs["StockCode_x"] != pairs["StockCode_y"]]
+    both = pairs.groupby(["StockCode_x", "StockCode_y"]).size().rename("both").reset_index()
+    both["other"] = both["StockCode_y"].map(alone)
+    both = both.sort_values(["StockCode_x", "both", "other", "StockCode_y"],
+                            ascending=[True, False, True, True])  # fmt: skip
+    expected = [
+        (x, y, count, alone[x], other, total)
+        for x, y, count, other in both.groupby("StockCode_x")
+        .head(20)
+        .itertuples(index=False, name=None)
+    ]
+    with served(home) as con:
+        rows = con.execute(
+            "select product_id, other_product_id, orders_with_both, orders_with_product, "
+            "orders_with_other, orders_in_window, support, confidence, lift "
+            "from marts.product_affinity where list_contains(?, product_id) "
+            "order by product_id, rank",
+            [list(best)],
+        ).fetchall()
+    assert [row[:6] for row in rows] == expected
+    assert len(rows) == 2_000
+    for _, _, count, with_product, with_other, _, *ratios in rows:
+        lift = count * total / (with_product * with_other)
+        assert ratios == pytest.approx([count / total, count / with_product, lift], abs=1e-9)
 
 
 def test_the_main_job_makes_models_of_its_days_and_recommends_nothing_bought(home, known):

@@ -84,7 +84,13 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
         if node["config"]["materialized"] != "scratch"
     }
     written = {"event_log", "published_marts"} | {
-        f"ml_outputs/{name}" for name in ("recommendations", "similar_products", "anomaly_scores")
+        f"ml_outputs/{name}"
+        for name in (
+            "recommendations",
+            "similar_products",
+            "anomaly_scores",
+            "experiment_statistics",
+        )
     }
     assert models | written == set(specs)
 
@@ -204,6 +210,10 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_inputs/ml_interactions", "ml_outputs/recommendations"),
         ("ml_outputs/recommendations", "ml/recommendations"),
         ("ml_inputs/ml_logins", "ml_outputs/anomaly_scores"),
+        ("core/fct_experiment_exposures", "ml_outputs/experiment_statistics"),
+        ("ml_outputs/experiment_statistics", "ml/experiment_statistics"),
+        ("ml_outputs/experiment_statistics", "ml/model_metrics"),
+        ("ml/experiment_statistics", "marts/experiment_results"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),
@@ -221,7 +231,13 @@ def test_a_range_is_one_run_and_the_warehouse_has_one_writer(defs):
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
         assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
-    for name in ("event_log", "dbt_models", "recommendations_model", "anomaly_model"):
+    for name in (
+        "event_log",
+        "dbt_models",
+        "recommendations_model",
+        "anomaly_model",
+        "experiment_model",
+    ):
         op = defs.resolve_job_def("daily").get_node_named(name).definition
         assert op.pool == "warehouse", name
         assert op.retry_policy.max_retries == 2, name

@@ -68,13 +68,15 @@ LISTED = told(
     ]),
     (day(12), [event("m", "product_list_viewed", "11 11:00", product_id="a")]),
 )  # fmt: skip
-# Orders of a date that the window of four has left, and of one after as_of; four products in one.
+# Orders of a date that the window of four has left, and of one after as_of; one of four products;
+# three partners of one.
 WINDOWED = told(
     (day(11), [basket("o", "order_completed", "11 10:00", "a", "b")]),
     (day(14), [
         basket("p", "order_completed", "14 10:00", "a", "b", "c", order_id="2"),
         basket("q", "order_completed", "14 11:00", "a", "b", "c", "d", order_id="3"),
         basket("s", "order_completed", "14 11:00", "a", "c", "c", order_id="5"),
+        basket("v", "order_completed", "14 11:00", "a", "e", order_id="7"),
         dict(basket("r", "order_completed", "14 12:00", "a", "d", order_id="4"), is_bot=True),
     ]),
     (day(15), [basket("t", "order_completed", "16 00:10", "b", "d", order_id="6")]),
@@ -187,7 +189,8 @@ BROKEN_COMMERCE_RULES = (
         WINDOWED,
         "product_affinity",
         text(
-            r"others\.orders_with_product, pairs\.other_product_id", "pairs.other_product_id desc"
+            r"others\.orders_with_product,\s+directed\.other_product_id",
+            "directed.other_product_id desc",
         ),
     ),
     BrokenRule(

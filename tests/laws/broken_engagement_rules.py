@@ -63,6 +63,26 @@ DISPLACED_SEARCH = told(
     (day(11), [view("s", "11 10:00")]),
 )
 
+
+def says(event_id: str, when: str, consent: object, visitor: str = "v") -> Row:
+    """An answer to the question for consent."""
+    return event(event_id, "consent_updated", when, visitor, consent=json.dumps(consent))
+
+
+# Yes, then a list without it; another device, which turns out to be the same person's.
+ANSWERED = told(
+    (day(11), [says("a", "10 10:00", {"ads": True, "x/y": "granted"})]),
+    (day(12), [says("b", "11 10:00", ["x/y"]), says("c", "12 10:00", {"ads": False}, "w")]),
+    (day(15), [
+        event("l", "login_succeeded", "15 10:00", user_id="u"),
+        event("m", "login_succeeded", "15 10:00", "w", user_id="u"),
+    ]),
+)  # fmt: skip
+DISPLACED_ANSWER = told(
+    (day(12), [says("a", "11 10:00", {"ads": True})]),
+    (day(11), [view("a", "11 10:00")]),
+)
+
 BROKEN_ENGAGEMENT_RULES = (
     BrokenRule("log-ins that vanished stay", DISPLACED_KINDS, "fct_auth_events", deletes_by()),
     BrokenRule(
@@ -109,8 +129,12 @@ BROKEN_ENGAGEMENT_RULES = (
         "queries of dates that vanished stay", DISPLACED_SEARCH, "search_performance", deletes_by()
     ),
     BrokenRule(
-        "all searches of a session led to what it did",
-        SEARCHED,
+        "the last search of a session led to all that it did",
+        told((day(11), [
+            search("s", "11 10:00", "hat"),
+            event("c", "product_clicked", "11 10:03", product_id="p"),
+            search("t", "11 10:05", "bag"),
+        ])),
         "fct_searches",
         text(r"rows between unbounded preceding and current row",
              "rows between unbounded preceding and unbounded following"),
@@ -146,5 +170,33 @@ BROKEN_ENGAGEMENT_RULES = (
         "fct_searches",
         text(r"case when searches\.stated_count >= 0 then searches\.stated_count end",
              "searches.stated_count"),
+    ),
+    BrokenRule(
+        "answers that vanished stay", DISPLACED_ANSWER, "int_person_consents", deletes_by()
+    ),
+    BrokenRule(
+        "a list leaves everything else as it was",
+        ANSWERED,
+        "consent_daily",
+        text(r"or statements\.is_whole", ""),
+    ),
+    BrokenRule(
+        "answers stay with the person that a visitor was",
+        ANSWERED,
+        "int_person_consents",
+        sees("intermediate.int_touched_visitor_days",
+             "report_date in (select report_date from intermediate.int_touched_points)"),
+    ),
+    BrokenRule(
+        "a purpose with a slash is not found",
+        ANSWERED,
+        "int_person_consents",
+        text(r"replace\(replace\(purpose, '~', '~0'\), '/', '~1'\)", "purpose"),
+    ),
+    BrokenRule(
+        "consent ends with its last answer",
+        DISPLACED_ANSWER,
+        "consent_daily",
+        text(r"any_value\(as_of\.as_of_date\)", "max(moves.report_date)"),
     ),
 )  # fmt: skip

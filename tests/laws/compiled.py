@@ -86,6 +86,28 @@ def _in_order(nodes: dict[str, Any]) -> list[dict[str, Any]]:
     return ordered
 
 
+def models_behind(*tables: str) -> tuple[Model, ...]:
+    """The models that tables are made by, in running order.
+
+    Those whose stored state is read and those that hold touched keys are among them.
+
+    Args:
+        tables: names of models.
+    """
+    models = compiled_models()
+    words = {
+        model.name: set(re.findall(r"\w+", " ".join([model.sql, *model.touched])))
+        for model in models
+    }
+    read = {name: words[name] & words.keys() for name in words}
+    wanted: set[str] = set()
+    found = set(tables)
+    while found:
+        wanted |= found
+        found = {one for name in found for one in read[name]} - wanted
+    return tuple(model for model in models if model.name in wanted)
+
+
 def statements(model: Model) -> list[str]:
     """What one model does, as the statements of one transaction."""
     if model.materialized in {"view", "made_view"}:

@@ -1,6 +1,6 @@
-"""Stories of log-ins with their details, and of articles and videos.
+"""Stories of log-ins with their details, of articles and videos, and of consent.
 
-Belongs here: short stories like those of `building_blocks`, about signing in and about content. Not
+Belongs here: short stories like those of `building_blocks`, about signing in, content, consent. Not
 here: which log-ins tie whom (`building_blocks`, `account_blocks`).
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from tests.laws.building_blocks import HALF_HOUR, SHORT_GAPS, Scene
+from tests.laws.building_blocks import DAY, HALF_HOUR, SHORT_GAPS, Scene
 
 Row = dict[str, Any]
 
@@ -52,4 +52,25 @@ def content_story(scene: Scene) -> None:
         at += scene.rng.choice((*SHORT_GAPS, HALF_HOUR, HALF_HOUR + timedelta(seconds=1)))
 
 
-ENGAGEMENT_BLOCKS: tuple[Callable[[Scene], None], ...] = (auth_story, content_story, content_story)
+CONSENTS = (
+    {"ads": True}, {"ads": False, "a/b": "granted"}, {"ads": "Denied"}, {"a/b": None}, {},
+    ["ads"], ["ads", "a/b"], [], [None], True, "all", "no", None,
+)  # fmt: skip
+
+
+def consent_story(scene: Scene) -> None:
+    """Answers on a device or two, in every form, taken back and given again."""
+    at = scene.moment()
+    for _ in range(scene.rng.randint(2, 5)):
+        consent = json.dumps(scene.rng.choice(CONSENTS)) if scene.chance(92) else None
+        scene.emit("consent_updated", at, scene.actor(), consent=consent)
+        at += scene.rng.choice((timedelta(0), DAY, *SHORT_GAPS))
+
+
+ENGAGEMENT_BLOCKS: tuple[Callable[[Scene], None], ...] = (
+    auth_story,
+    content_story,
+    content_story,
+    consent_story,
+    consent_story,
+)

@@ -41,4 +41,8 @@ def experiment_story(scene: Scene) -> None:
         at += scene.rng.choice((timedelta(0), HALF_HOUR, *GAPS))
 
 
-EXPERIMENT_BLOCKS: tuple[Callable[[Scene], None], ...] = (experiment_story, experiment_story)
+EXPERIMENT_BLOCKS: tuple[Callable[[Scene], None], ...] = (
+    experiment_story,
+    experiment_story,
+    experiment_story,
+)

@@ -32,9 +32,9 @@ ORACLE_TABLES = (
     "fct_touchpoints", "attribution",
     "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
     "fct_searches", "search_performance", "content_engagement",
-    "product_affinity",
     "fct_experiment_exposures", "fct_experiment_units",
     "trigger_firings",
+    "product_affinity", "consent_daily",
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last six hold model outputs.
 REBUILT_TABLES = (
@@ -46,6 +46,7 @@ REBUILT_TABLES = (
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_order_touches", "int_lost_touches", "int_removal_effects",
     "int_trigger_events", "int_trigger_carts", "int_trigger_firings",
+    "int_person_consents",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "experiment_statistics", "experiment_results",
 )  # fmt: skip
@@ -55,7 +56,7 @@ RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
 DERIVED_VIEWS = (
     "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
-    "trigger_firings",
+    "trigger_firings", "consent_daily",
 )  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),

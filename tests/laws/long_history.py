@@ -21,6 +21,17 @@ VISITS_A_DAY = 75
 PRODUCTS = 40
 SENT_AGAIN = 40
 HALF_HOUR = timedelta(minutes=30)
+# What one visit or another says by its properties: searches, views of content, consent, stars.
+TOLD: tuple[tuple[tuple[str, Row], ...], ...] = (
+    (
+        ("products_searched", {"properties": '{"query": "hat", "result_count": 3}'}),
+        ("content_started", {"properties": '{"content_id": "guide"}'}),
+    ),
+    (
+        ("consent_updated", {"consent": '{"ads": true}'}),
+        ("product_reviewed", {"product_id": "p1", "properties": '{"rating": 4}'}),
+    ),
+)
 # How many days late the last visits of a day arrive; all others come on time.
 LATE = {VISITS_A_DAY - 1: 1, VISITS_A_DAY - 2: 3}
 
@@ -47,6 +58,7 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     steps: list[tuple[str, Row]] = [
         ("page_viewed", {"page_path": "/", "utm_medium": rng.choice(("cpc", "email", None))}),
         ("product_viewed", item),
+        *TOLD[place % len(TOLD)],
     ]
     if rng.randrange(2):
         steps.append(("product_added", item))
@@ -57,6 +69,9 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     if rng.randrange(2):
         order = {**item, "order_id": f"{number}-{place}"}
         steps += [("order_completed", order), ("order_refunded", order)]
+    if visitor % 3 == 0:
+        met = f'{{"experiment_id": "x", "variant_id": "{visitor % 2}"}}'
+        steps.append(("experiment_viewed", {"properties": met}))
     return [
         log_row(f"{number}-{place}-{minute}", name, at + timedelta(minutes=minute),
                 **{"anonymous_id": f"v{visitor}", "device_type": "phone", **columns})

@@ -44,6 +44,12 @@ def the_shop_up_to_d() -> list[Row]:
             who, name = f"v{person}", f"{number}-{person}"
             taste = [p for p in range(PRODUCTS) if p % 2 == person % 2]
             today.append(view(f"w{name}", f"{number:02} 08:00", who, page_path="/"))
+            variant = json.dumps({"experiment_id": "x", "variant_id": f"{person // 2 % 2}"})
+            today.append(
+                event(
+                    f"x{name}", "experiment_viewed", f"{number:02} 08:05", who, properties=variant
+                )
+            )
             for look, product in enumerate(chance.sample(taste, 2)):
                 when = f"{number:02} 08:{10 + look}"
                 seen = event(
@@ -73,7 +79,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     ]  # fmt: skip
     failed = [event(f"f{n}", "login_failed", f"20 08:2{n}", "v0", user_id="u0") for n in range(5)]
     newcomer = view("n", "19 12:00", "newcomer")
-    yield day(21), arriving(day(21), [*logins, *failed, newcomer])
+    other = json.dumps({"experiment_id": "x", "variant_id": "blue"})
+    met = [event(f"y{person}", "experiment_viewed", "19 11:00", f"v{person}", properties=other)
+           for person in range(4)]  # fmt: skip
+    yield day(21), arriving(day(21), [*logins, *failed, newcomer, *met])
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",

@@ -42,6 +42,7 @@ _BACK_OFFICE: dict[str, str | None] = {
     "logged_out": "logout",
     "password_changed": "password_change",
     "profile_updated": "profile",
+    "consent_updated": "consent",
     "email_sent": None,
 }
 UNREGISTERED_NAME = "custom_thing"

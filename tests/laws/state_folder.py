@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 
 from dagster_project.ingest.erasure_register import INPUT_SCHEMA as ERASURES_SCHEMA
 from dagster_project.ingest.rates import SCHEMA as RATES_SCHEMA
+from dagster_project.ingest.warehouse_inputs import TRIGGERS_SCHEMA
 from dagster_project.records.entries import recover
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
-from tests.laws.shop import CART_SETTINGS, rate_intervals
+from tests.laws.shop import CART_SETTINGS, TRIGGERS, rate_intervals
 from tests.laws.warehouse import EVENTS_SCHEMA
 
 Row = dict[str, Any]
@@ -55,6 +56,7 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
         pa.schema([("funnel", text), ("mode", text), ("unit", text), ("window_s", number),
                    ("step", pa.int32()), ("step_name", text), ("event_name", text)]),
     )  # fmt: skip
+    _write(paths, "triggers", TRIGGERS, TRIGGERS_SCHEMA)
     _write(paths, "rates", rate_intervals(), RATES_SCHEMA)
     pq.write_table(EVENTS_SCHEMA.empty_table(), paths.warehouse_inputs / "empty_events.parquet")
     write_empty_outputs(paths)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from tests.laws.experiment_blocks import met
 from tests.laws.harness import follow_to_end, rebuild_difference
 from tests.laws.histories import History, Row, Run, Seals, number_lines
 from tests.laws.log_rows import log_row
@@ -35,6 +36,14 @@ def event(event_id: str, name: str, when: str, visitor: str | None = "v", **colu
 def view(event_id: str, when: str, visitor: str | None = "v", **columns: Any) -> Row:
     """A page view."""
     return event(event_id, "page_viewed", when, visitor, **columns)
+
+
+def exposure(
+    event_id: str, when: str, variant: str, visitor: str | None = "v", **columns: Any
+) -> Row:
+    """An exposure to a variant of the experiment `x`."""
+    properties = met("x", variant)
+    return event(event_id, "experiment_viewed", when, visitor, properties=properties, **columns)
 
 
 def told(

@@ -30,7 +30,7 @@ def test_a_search_that_arrives_late_takes_the_order_from_the_one_before_it():
 def test_an_order_that_is_updated_weeks_later_is_worth_more_to_its_search():
     steps = (
         (day(11), [search("s", "10 23:55", "hat"), order("o", "order_completed", "11 00:05", 5)]),
-        (day(30), [order("u", "order_updated", "30 10:00", 9, anonymous_id=None)]),
+        (day(30), [order("u", "order_updated", "30 10:00", 9, visitor=None)]),
     )
     assert led(outcome(told(*steps))) == {(day(10), "hat"): (1, Decimal(9))}
 

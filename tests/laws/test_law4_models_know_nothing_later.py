@@ -23,7 +23,8 @@ from tests.laws.model_shop import D, load, the_shop_up_to_d, what_arrives_later
 from tests.laws.stories import day
 from tests.laws.warehouse import Warehouse
 
-WITH_ONE_BOUND = {"ml_logins", "ml_kpi_series", "ml_users_tied"}
+# In how many places an input looks at D; two unless it is here.
+BOUNDS = {"ml_logins": 1, "ml_kpi_series": 1, "ml_users_tied": 1, "ml_experiment_acts": 6}
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
 
@@ -51,10 +52,11 @@ def load_later_days(warehouse: Warehouse) -> None:
 
 
 def trained(paths: StatePaths) -> dict[str, bytes]:
-    """Train both families on D; the bytes of all that they wrote."""
+    """Train every family on D; the bytes of all that they wrote."""
     settings = load_settings(paths.settings_file)
     training.train_recommendations(paths, settings, [D])
     training.score_anomalies(paths, settings, [D])
+    training.analyse_experiments(paths, settings, [D])
     files = [*paths.ml.rglob("*.parquet"), *paths.models.rglob("*.json")]
     return {str(file.relative_to(paths.home)): file.read_bytes() for file in sorted(files)}
 
@@ -63,7 +65,7 @@ def peek(warehouse: Warehouse, table: str, place: int) -> None:
     """Make an input of the models forget its bound: one of the places where it looks at D."""
     model: Model = next(one for one in warehouse.models if one.name == table)
     pieces = model.sql.split(BOUND)
-    assert len(pieces) == (2 if table in WITH_ONE_BOUND else 3)
+    assert len(pieces) == 1 + BOUNDS.get(table, 2)
     sql = BOUND.join(pieces[: place + 1]) + "true" + BOUND.join(pieces[place + 1 :])
     warehouse.con.execute(f"create or replace view {model.relation} as {sql}")
 
@@ -74,6 +76,7 @@ def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(paths, warehouse)
         *training.OUTPUTS,
         "recommendations",
         "anomalies",
+        "experiments",
     }
     load_later_days(warehouse)
     assert trained(paths) == before
@@ -83,10 +86,12 @@ def test_every_output_of_the_day_holds_rows(paths, warehouse):
     settings = load_settings(paths.settings_file)
     made: dict[str, Any] = training.train_recommendations(paths, settings, [D])[D].rows
     made |= training.score_anomalies(paths, settings, [D])[D].rows
+    made |= training.analyse_experiments(paths, settings, [D])[D].rows
     # 24 log-ins of D, and the counts that have values on more than 14 days.
     assert made["recommendations"] > 0
     assert made["similar_products"] > 0
     assert made["anomaly_scores"] >= 24
+    assert made["experiment_statistics"] > 0
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,10 @@ def test_every_output_of_the_day_holds_rows(paths, warehouse):
         ("ml_users_tied", 0, "recommendations"),
         ("ml_logins", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
+        ("ml_experiment_acts", 0, "experiment_statistics"),
+        ("ml_experiment_acts", 2, "experiment_statistics"),
+        ("ml_experiment_acts", 3, "experiment_statistics"),
+        ("ml_experiment_acts", 5, "experiment_statistics"),
     ],
 )
 def test_an_input_that_peeks_would_be_found(paths, warehouse, table, place, family):

@@ -28,7 +28,7 @@ APART = (
 
 def comparison(scene: Scene) -> None:
     """Products of one category viewed at awkward distances, some twice, one of them late."""
-    who, at = dict(scene.rng.choice(scene.devices)), scene.moment()
+    who, at = scene.actor(), scene.moment()
     category = scene.rng.choice(("bags", "hats"))
     count = scene.rng.randint(2, 6)
     late = scene.rng.randrange(count)
@@ -42,7 +42,7 @@ def comparison(scene: Scene) -> None:
 
 def dislike(scene: Scene) -> None:
     """Reviews of shoes, of few and of many stars, by one visitor."""
-    who, at = dict(scene.rng.choice(scene.devices)), scene.moment()
+    who, at = scene.actor(), scene.moment()
     for _ in range(scene.rng.randint(1, 4)):
         stars = scene.rng.choice((1, 2, 2, 2.5, 4, 5, "2", "n/a", None))
         scene.emit(

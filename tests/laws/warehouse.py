@@ -42,8 +42,9 @@ _ML_TABLES = {
     " explanation varchar, evidence_event_keys varchar[], model_version varchar",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
-    "experiment_statistics": "partition_date date, experiment varchar, metric varchar, segment varchar, variant"
-    " varchar, control varchar, is_control boolean, units bigint, control_units bigint,"
+    "experiment_statistics": "partition_date date, experiment varchar, metric varchar,"
+    " segment varchar, variant varchar, control varchar, is_control boolean,"
+    " units bigint, control_units bigint,"
     " contaminated_units bigint, mean double, control_mean double, difference double,"
     " standard_error double, lift double, ci_low double, ci_high double, p_value double,"
     " p_value_adjusted double, sequential_low double, sequential_high double,"

@@ -8,6 +8,7 @@
     )
 }}
 
+-- depends_on: {{ ref('int_displaced_carts') }}
 -- Carts as they are on any as_of date: which of those that nothing has ended are abandoned by now
 -- is for those to say who read them (`due_date`).
 with

@@ -1,21 +1,37 @@
--- The months in which a person may have other sessions that led to no order.
+-- The months in which a person may have other sessions that led to no order: those of its touched
+-- dates and, where an order of the date may be another, those that the order looks back to.
 with
 
-reached as (
+touched as (
+
+    select
+        person_id,
+        report_date,
+    from {{ ref('int_touched_persons') }}
+
+),
+
+looking_back as (
 
     select distinct
         person_id,
         {{ dates_before('report_date') }} as report_date,
-    from {{ ref('int_touched_persons') }}
+    from touched
+    where report_date in (select report_date from {{ ref('int_touched_paths') }})
 
 ),
 
 final as (
 
-    select distinct
+    select
         person_id,
         {{ month_of('report_date') }} as report_month,
-    from reached
+    from touched
+    union
+    select
+        person_id,
+        {{ month_of('report_date') }} as report_month,
+    from looking_back
 
 )
 

@@ -1,5 +1,5 @@
--- The stored events of the sessions that are made again, without those that the run replaces. By time
--- and not by session: after a kill they may bear new sessions that nobody has made yet.
+-- The stored events of the sessions that are made again, without those that the run replaces. By
+-- time and not by session: after a kill they may bear new sessions that nobody has made yet.
 with
 
 windows as (

@@ -87,26 +87,45 @@ pairs as (
     from baskets
     inner join baskets as others
         on baskets.order_key = others.order_key
-        and baskets.product_id <> others.product_id
+        and baskets.product_id < others.product_id
     group by baskets.product_id, others.product_id
+
+),
+
+directed as (
+
+    select
+        product_id,
+        other_product_id,
+        orders_with_both,
+    from pairs
+    union all
+    select
+        other_product_id as product_id,
+        product_id as other_product_id,
+        orders_with_both,
+    from pairs
 
 ),
 
 counts as (
 
     select
-        pairs.*,
+        directed.*,
         products.orders_with_product,
         others.orders_with_product as orders_with_other,
         totals.orders_in_window,
         -- Of partners with as many orders the rarer one has the higher lift.
         row_number() over (
-            partition by pairs.product_id
-            order by pairs.orders_with_both desc, others.orders_with_product, pairs.other_product_id
+            partition by directed.product_id
+            order by
+                directed.orders_with_both desc,
+                others.orders_with_product,
+                directed.other_product_id
         ) as rank,
-    from pairs
-    inner join products on pairs.product_id = products.product_id
-    inner join products as others on pairs.other_product_id = others.product_id
+    from directed
+    inner join products on directed.product_id = products.product_id
+    inner join products as others on directed.other_product_id = others.product_id
     cross join totals
 
 ),

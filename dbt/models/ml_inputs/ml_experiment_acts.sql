@@ -1,7 +1,7 @@
 -- What the persons who met a running experiment did, as it was known on the arrival date
--- `as_of_date` (law 4): exposures, sessions, visitors' dates, orders, things shown and clicked. Events
--- and identity are those of then; sessions and orders are made of them here, since the facts of
--- today know more.
+-- `as_of_date` (law 4): exposures, sessions, visitors' dates, orders, things shown and clicked.
+-- Events and identity are those of then; sessions and orders are made of them here, since the facts
+-- of today know more.
 with
 
 exposures as (
@@ -177,9 +177,8 @@ dates as (
         arg_max_null(user_id, {{ event_order() }}) as user_id,
         max(event_ts) as event_ts,
         1 as visitors,
-        cast(
-            (visitor_id, report_date) in (select (visitor_id, report_date) from orders) as integer
-        ) as converting_visitors,
+        cast((visitor_id, report_date) in (select (visitor_id, report_date) from orders) as integer)
+            as converting_visitors,
     from events
     where is_sessionable and not is_bot
     group by visitor_id, report_date

@@ -11,8 +11,8 @@ copies as (
         event_date,
         copy_number = 1
         and role = 'experiment'
-        and properties ->> '$.experiment_id' is not null
-        and properties ->> '$.variant_id' is not null as is_exposure,
+        and (properties ->> '$.experiment_id') is not null
+        and (properties ->> '$.variant_id') is not null as is_exposure,
     from {{ ref('int_event_copies') }}
 
 ),

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_experiment_units'}}}) }}
 
--- A touched person is once in an experiment, in the variant of a first exposure that no bot had, and
--- is set apart only after more than one exposure.
+-- A touched person is once in an experiment, in the variant of a first exposure that no bot had,
+-- and is set apart only after more than one exposure.
 with
 
 units as (

@@ -6,6 +6,7 @@ Belongs here: docs/metrics.md, "Experiments", without the statistics. Not here: 
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -87,6 +88,7 @@ def moments(
     registry: dict[str, Row],
     sources: dict[str, Row],
     settings: dict[str, str],
+    rates: events.Rates,
     as_of: date,
     window_from: date,
 ) -> list[Row]:
@@ -96,7 +98,9 @@ def moments(
     event_date in the window.
     """
     copies = [
-        events.derive(row, registry, settings["reporting_timezone"], settings["reporting_currency"])
+        events.derive(
+            row, registry, settings["reporting_timezone"], settings["reporting_currency"], rates
+        )
         for row in log_rows
         if row["arrival_date"] <= as_of
     ]
@@ -107,11 +111,9 @@ def moments(
     identity.assign_persons(winners, identity.build_map(winners, ties, []), ties)
     winners = [event for event in winners if window_from <= event["event_date"] <= as_of]
     latest: dict[str, datetime] = {}
-    for one in exposures(winners):
+    for one in sorted(exposures(winners), key=in_order):
         if one["visitor_id"] is not None and not one["is_bot"]:
-            latest[one["experiment"]] = max(
-                one["event_ts"], latest.get(one["experiment"], datetime.min)
-            )
+            latest[one["experiment"]] = one["event_ts"]
     quiet_since = datetime.combine(as_of, time()) - QUIET
     running = [name for name, at in latest.items() if at >= quiet_since]
     acts = acts_of(winners, sources, settings["reporting_currency"])
@@ -128,48 +130,60 @@ def acts_of(winners: list[Row], sources: dict[str, Row], currency: str) -> list[
     """Sessions, visitors' dates, orders, things shown and clicked, of no bots."""
     grouped = assign_sessions(winners, sources)
     orders, _ = build_orders(winners, sources, currency)
-    person_of_session = identity.session_persons(grouped)
     person_of_order = identity.order_persons(orders, winners)
     orders = [order for order in orders if not order["is_bot"]]
-    acts = []
+    seen = [event for event in winners if not event["is_bot"] and event["visitor_id"] is not None]
+    return [
+        *session_acts(grouped, orders),
+        *(order_act(order, person_of_order) for order in orders if order["visitor_id"]),
+        *date_acts(seen, orders),
+        *shown_and_clicked(seen),
+    ]
+
+
+def session_acts(grouped: list[list[Row]], orders: list[Row]) -> Iterator[Act]:
+    """A session counts whole, at the time of its last event."""
+    person_of = identity.session_persons(grouped)
     for session in build_sessions(grouped, orders, {}):
         if not session["is_bot"]:
-            acts.append(
-                Act(
-                    person_of_session[session["session_id"]],
-                    session["ended_at"],
-                    {
-                        "sessions": 1,
-                        "engaged_sessions": int(session["is_engaged"]),
-                        "converting_sessions": int(session["orders"] >= 1),
-                    },
-                )
-            )
-    for order in orders:
-        person_id = person_of_order[order["order_key"]]
-        if person_id is not None:
-            worth = order["gross_revenue"]
-            counts = {"orders": 1, "valued": int(worth is not None), "revenue": worth or 0}
-            acts.append(Act(person_id, order["ordered_at"], counts))
+            counts = {
+                "sessions": 1,
+                "engaged_sessions": int(session["is_engaged"]),
+                "converting_sessions": int(session["orders"] >= 1),
+            }
+            yield Act(person_of[session["session_id"]], session["ended_at"], counts)
+
+
+def order_act(order: Row, person_of: dict[str, Any]) -> Act:
+    """An order, at the time of its first event."""
+    worth = order["gross_revenue"]
+    counts = {"orders": 1, "valued": int(worth is not None), "revenue": worth or 0}
+    return Act(person_of[order["order_key"]], order["ordered_at"], counts)
+
+
+def date_acts(seen: list[Row], orders: list[Row]) -> Iterator[Act]:
+    """A visitor's date, at the time of its last event, of the person of that."""
     buyers = {(order["visitor_id"], order["report_date"]) for order in orders}
-    on_dates: dict[tuple[str, date], list[Row]] = defaultdict(list)
-    clicked = set()
-    for event in sorted(winners, key=in_order):
-        if event["is_bot"] or event["visitor_id"] is None:
-            continue
+    dates: dict[tuple[str, date], Row] = {}
+    for event in sorted(seen, key=in_order):
         if event["is_sessionable"]:
-            on_dates[event["visitor_id"], event["report_date"]].append(event)
+            dates[event["visitor_id"], event["report_date"]] = event
+    for key, last in dates.items():
+        counts = {"visitors": 1, "converting_visitors": int(key in buyers)}
+        yield Act(last["person_id"], last["event_ts"], counts)
+
+
+def shown_and_clicked(seen: list[Row]) -> Iterator[Act]:
+    """Items shown, and the first click on each impression."""
+    clicked = set()
+    for event in sorted(seen, key=in_order):
         if event["role"] == "impression":
-            shown = {"impressions": max(1, len(product_lines(event)))}
-            acts.append(Act(event["person_id"], event["event_ts"], shown))
+            counts = {"impressions": max(1, len(product_lines(event)))}
+            yield Act(event["person_id"], event["event_ts"], counts)
         click = event["impression_id"] or event["event_key"]
         if event["role"] == "click" and click not in clicked:
             clicked.add(click)
-            acts.append(Act(event["person_id"], event["event_ts"], {"clicks": 1}))
-    for key, seen in on_dates.items():
-        counts = {"visitors": 1, "converting_visitors": int(key in buyers)}
-        acts.append(Act(seen[-1]["person_id"], seen[-1]["event_ts"], counts))
-    return acts
+            yield Act(event["person_id"], event["event_ts"], {"clicks": 1})
 
 
 METRICS = {
