@@ -51,10 +51,10 @@ JUNK_IDENTIFIERS = (
 )  # fmt: skip
 
 Format = Literal[
-    "canonical", "segment", "ga4", "access_log", "csv", "tsv", "jsonl", "parquet"
+    "canonical", "segment", "ga4", "snowplow", "access_log", "csv", "tsv", "jsonl", "parquet"
 ]  # fmt: skip
 # Formats that say themselves which value is which field; the others need a mapping.
-BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "access_log")
+BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", "access_log")
 
 
 def _zone(name: str) -> str:
@@ -207,6 +207,11 @@ class SourceSettings(Strict):
         named = {column for field in (self.mapping or {}).values() for column in field.columns}
         named.update(name for name in self.properties or () if name != "*")
         return tuple(sorted(named))
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a text file's first row names its columns; else every line is a row."""
+        return self.format in ("csv", "tsv")
 
     @property
     def separator(self) -> str:

@@ -18,6 +18,8 @@ sources:
   #   format: segment                      # Segment's and RudderStack's messages, .jsonl
   # web:
   #   format: ga4                          # GA4's export to BigQuery, .jsonl or .parquet
+  # pipeline:
+  #   format: snowplow                     # Snowplow's enriched events, .tsv without a header
   # server:
   #   format: access_log                   # combined or common log format, .log
   #   visitors: none                       # or address_and_agent: the two stand for a device

@@ -1,5 +1,5 @@
--- The moments at which a rule's condition holds, as far as a firing may be another now: within reach
--- of a touched date, or where one that is made again held others back.
+-- The moments at which a rule's condition holds, as far as a firing may be another now: within
+-- reach of a touched date, or where one that is made again held others back.
 with
 
 rules as (
