@@ -145,8 +145,8 @@ def compare(
     with the coefficient that leaves the least variance (Deng, Xu, Kohavi, Walker 2013, § 3.2).
 
     Args:
-        variant: (...) of the variant.
-        control: (...) of the control.
+        variant: (...) of the variant, or of several.
+        control: (...) of the control, the same or one for all.
         alpha: share of false alarms, 0 to 1; the intervals cover 1 − alpha.
         tuning_units: number of units of both at which the sequential interval is narrowest.
 
@@ -177,7 +177,7 @@ def compare(
     sequential_low, sequential_high = fieller_interval(difference, base, *spread, critical)
     return Comparison(
         mean=ours.after,
-        control_mean=theirs.after,
+        control_mean=np.broadcast_to(theirs.after, difference.shape),
         difference=difference,
         standard_error=np.sqrt(variance),
         lift=difference / base,

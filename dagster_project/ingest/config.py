@@ -51,10 +51,10 @@ JUNK_IDENTIFIERS = (
 )  # fmt: skip
 
 Format = Literal[
-    "canonical", "segment", "ga4", "access_log", "csv", "tsv", "jsonl", "parquet"
+    "canonical", "segment", "ga4", "snowplow", "access_log", "csv", "tsv", "jsonl", "parquet"
 ]  # fmt: skip
 # Formats that say themselves which value is which field; the others need a mapping.
-BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "access_log")
+BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", "access_log")
 
 
 def _zone(name: str) -> str:
@@ -179,6 +179,7 @@ class SourceSettings(Strict):
         id_space: the space of anonymous and device ids; the source's name unless set.
         user_id_space: the space of user ids; `users` unless set.
         currency: of a row that states none. consent: see `config_consent`.
+        sessions: `source` keeps the sessions of the source's tracker, by `source_session_id`.
         timezone: of naive times, unless the mapping of the field names one.
         identical_rows: `keep` for an access log unless set, since two requests of one second may
             be equal in every character.
@@ -208,9 +209,20 @@ class SourceSettings(Strict):
         return tuple(sorted(named))
 
     @property
+    def has_header(self) -> bool:
+        """Whether a text file's first row names its columns; else every line is a row."""
+        return self.format in ("csv", "tsv")
+
+    @property
     def separator(self) -> str:
         """The character between the fields of a csv or tsv file."""
         return self.delimiter or ("\t" if self.format == "tsv" else ",")
+
+    @property
+    def _says_sessions(self) -> bool:
+        if self.mapping is not None:
+            return "source_session_id" in self.mapping
+        return self.format != "access_log"
 
     @model_validator(mode="before")
     @classmethod
@@ -232,8 +244,10 @@ class SourceSettings(Strict):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "SourceSettings":
-        if self.sessions == "source":
-            raise problem("'source' is not supported yet; leave it out or say gap", "sessions")
+        if self.sessions == "source" and not self._says_sessions:
+            raise problem(
+                "'source' needs rows that say their session: map source_session_id", "sessions"
+            )
         if self.delimiter is not None and (
             self.format not in ("csv", "tsv") or self.delimiter in '"\r\n\x00'
         ):

@@ -18,6 +18,8 @@ sources:
   #   format: segment                      # Segment's and RudderStack's messages, .jsonl
   # web:
   #   format: ga4                          # GA4's export to BigQuery, .jsonl or .parquet
+  # pipeline:
+  #   format: snowplow                     # Snowplow's enriched events, .tsv without a header
   # server:
   #   format: access_log                   # combined or common log format, .log
   #   visitors: none                       # or address_and_agent: the two stand for a device
@@ -35,6 +37,7 @@ sources:
   #     properties: ["*"]                  # every column not named above
   #   identical_rows: one                  # keep: rows that are equal are events of their own
   #   order_grain: order                   # line: a row is a line of an order
+  #   sessions: gap                        # source: those of its tracker, by source_session_id
   #   currency: EUR                        # of rows that state none
   #   timezone: UTC                        # of times without a zone
   #   encoding: utf-8                      # or latin-1

@@ -193,7 +193,7 @@ def _write_text(job: _Import, days: Days) -> dict[int, int]:
     """Write the rows of a text file beside, a gzip file a day; returns the rows of each day."""
     chunks = read_chunks(job.file, job.file.name, job.limits.max_file_bytes)
     head, rows = b"", _line_rows(chunks, job)
-    if job.ending.startswith((".csv", ".tsv")):
+    if job.source.has_header:
         head, rows = _csv_rows(chunks, job)
     counts: dict[int, int] = {}
     pending: dict[int, list[bytes]] = {}

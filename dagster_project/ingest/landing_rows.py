@@ -46,7 +46,7 @@ def copy_without(
             return
         chunks = read_chunks(file, file.name, limits.max_file_bytes)
         lines: Iterable[tuple[int, int | None]]
-        if ending.startswith((".jsonl", ".log")):
+        if not source.has_header:
             lines = [(line, line + 1) for line in sorted(rows)]
         else:
             lines = _csv_extents(file, rows, source, limits)

@@ -16,6 +16,7 @@ from dagster_project.ingest.readers_csv import read_csv, read_csv_rows, read_hea
 from dagster_project.ingest.readers_lines import (
     RAW_SCHEMA,
     read_json_lines,
+    read_tab_lines,
     read_text_lines,
     split_lines,
 )
@@ -29,6 +30,7 @@ _ENDINGS_OF_FORMAT = {
     "canonical": (".jsonl",),
     "segment": (".jsonl",),
     "ga4": (".jsonl", ".parquet"),
+    "snowplow": (".tsv",),
     "access_log": (".log",),
     "jsonl": (".jsonl",),
     "csv": (".csv",),
@@ -87,6 +89,9 @@ def read_file(
         return
     if ending.startswith(".jsonl"):
         yield from read_json_lines(blocks, rel_name, source.encoding, limits.max_json_depth)
+        return
+    if source.format == "snowplow":
+        yield from read_tab_lines(blocks, rel_name, source.encoding, limits.max_json_depth)
         return
     rows = read_csv_rows(blocks, rel_name, source.encoding, source.separator, limits.max_line_bytes)
     header = read_header(rows, rel_name, limits.max_columns)

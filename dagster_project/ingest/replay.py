@@ -207,14 +207,15 @@ class _Replaying(staging.Staging):
         """Put the rows that wait of a source's files into `candidates`."""
         waiting = [self._waiting[file.path] for _, file in files]
         # Brackets of a line of text open nothing.
-        is_text = self._settings.sources[source].format == "access_log"
-        depth = None if is_text else self._settings.settings.max_json_depth
+        kind = self._settings.sources[source].format
+        depth = None if kind == "access_log" else self._settings.settings.max_json_depth
+        separator = b"\t" if kind == "snowplow" else None
 
         def batches() -> Iterator[pa.RecordBatch]:
             for one in waiting:
                 rows = self._rows_that_wait(one)
                 for first in range(0, len(rows), _ROWS_A_BATCH):
-                    yield _raw_rows(rows[first : first + _ROWS_A_BATCH], depth)
+                    yield _raw_rows(rows[first : first + _ROWS_A_BATCH], depth, separator)
 
         reader = pa.RecordBatchReader.from_batches(RAW_SCHEMA, batches())
         with mapped_rows(con, reader, source, self._settings.sources[source]) as select:
@@ -261,25 +262,29 @@ class _Replaying(staging.Staging):
             )
 
 
-def _raw_rows(rows: Sequence[QuarantinedRow], max_json_depth: int | None) -> pa.RecordBatch:
+def _raw_rows(
+    rows: Sequence[QuarantinedRow], max_json_depth: int | None, separator: bytes | None
+) -> pa.RecordBatch:
     """Rows as a reader gives them."""
     return pa.RecordBatch.from_pydict(
         {
             "source_file": [row.source_file for row in rows],
             "source_line": [row.source_line for row in rows],
             "raw": [row.raw for row in rows],
-            "read_error": [_read_error(row, max_json_depth) for row in rows],
+            "read_error": [_read_error(row, max_json_depth, separator) for row in rows],
         },
         schema=RAW_SCHEMA,
     )
 
 
-def _read_error(row: QuarantinedRow, max_json_depth: int | None) -> str | None:
+def _read_error(
+    row: QuarantinedRow, max_json_depth: int | None, separator: bytes | None
+) -> str | None:
     code = row.reasons[0].removeprefix("row: ") if row.reasons else ""
     if code in _UNREADABLE:
         return code
     text = row.raw.encode("utf-8", "surrogatepass")
-    if max_json_depth is not None and json_depth(text, max_json_depth) > max_json_depth:
+    if max_json_depth is not None and json_depth(text, max_json_depth, separator) > max_json_depth:
         return _TOO_DEEP
     return None
 

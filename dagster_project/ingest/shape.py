@@ -1,8 +1,8 @@
 """The SQL that a built-in format makes of raw rows: candidates.
 
 What a format has to say of itself, and the statement that follows from it, belong here. What each
-format says is in `shape_segment.py`, `shape_ga4.py` and `shape_access_log.py`; the canonical format
-and mappings have `mapping_rows.py`.
+format says is in its own module (`shape_segment.py`, …); the canonical format and mappings have
+`mapping_rows.py`.
 """
 
 from collections.abc import Mapping
@@ -106,6 +106,14 @@ _JSON_STEP = f"""
             then __ff_text end as __ff_json,
         json_keys(__ff_json) as __ff_names
 """
+
+
+def snake_case_sql(text: str) -> str:
+    """A name as the registry writes them: `Order Completed` and `orderCompleted` are one name."""
+    # `iOS App Opened` has no hump to split.
+    hump = rf"regexp_replace({text}, '([a-z0-9])([A-Z])', '\1_\2', 'g')"
+    words = f"lower(case when contains(trim({text}), ' ') then {text} else {hump} end)"
+    return rf"trim(regexp_replace({words}, '[\s_./:-]+', '_', 'g'), '_')"
 
 
 def _field(name: str, shape: Shape, source: SourceSettings) -> str:

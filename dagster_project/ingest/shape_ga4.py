@@ -100,6 +100,7 @@ _RENAMED = {
     "creative_name": "creative",
     "shipping_tier": "shipping_method",
     "payment_type": "payment_method",
+    "video_title": "content_id",
     "video_percent": "progress_pct",
     "video_duration": "duration_s",
 }

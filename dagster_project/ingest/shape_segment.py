@@ -8,7 +8,7 @@ fields, its six calls and its e-commerce events (https://segment.com/docs/connec
 import json
 
 from dagster_project.ingest.mapping_sql import quote_text
-from dagster_project.ingest.shape import Shape
+from dagster_project.ingest.shape import Shape, snake_case_sql
 
 _CALLS = {
     "page": "page_viewed",
@@ -66,13 +66,6 @@ _TAKEN_OF_TRACK = (
 
 def _nulls(names: tuple[str, ...]) -> str:
     return quote_text(",".join(f'"{name}":null' for name in names))
-
-
-def _names() -> str:
-    # `orderCompleted` and `Order Completed` are one name; `iOS App Opened` has no hump to split.
-    hump = r"regexp_replace(__ff_m.event, '([a-z0-9])([A-Z])', '\1_\2', 'g')"
-    words = f"lower(case when contains(trim(__ff_m.event), ' ') then __ff_m.event else {hump} end)"
-    return rf"trim(regexp_replace({words}, '[\s_./:-]+', '_', 'g'), '_')"
 
 
 def _event_name() -> str:
@@ -155,7 +148,7 @@ SEGMENT = Shape(
         "as __ff_given, "
         "json_transform(__ff_given, "
         + quote_text(json.dumps(dict.fromkeys(_PROPERTIES, "VARCHAR") | {"products": "JSON"}))
-        + f") as __ff_p, {_names()} as __ff_snake",
+        + f") as __ff_p, {snake_case_sql('__ff_m.event')} as __ff_snake",
         f"*, {_event_name()} as __ff_event, {_PRODUCTS} as __ff_products",
         f"*, {_patch()} as __ff_patch",
     ),

@@ -149,7 +149,7 @@ BROKEN_EXPERIMENT_INPUTS = (
     BrokenInput(
         "an impression is clicked as often as it is",
         "ml_experiment_acts",
-        text(r"partition by coalesce\(impression_id, event_key\)", "partition by event_key"),
+        text(r"partition by act, person_id, click_id", "partition by act, person_id, event_key"),
     ),
     BrokenInput(
         "an event shows one thing",

@@ -24,9 +24,9 @@ def experiment_story(scene: Scene) -> None:
     name, variant = scene.numbered("x", 2), scene.rng.choice(VARIANTS)
     names = (
         "experiment_viewed", "experiment_viewed", "page_viewed", "product_viewed",
-        "order_completed", "login_succeeded",
+        "order_completed", "login_succeeded", "recommendation_shown", "recommendation_clicked",
     )  # fmt: skip
-    for _ in range(scene.rng.randint(3, 7)):
+    for _ in range(scene.rng.randint(4, 9)):
         kind = scene.rng.choice(names)
         who = dict(device)
         if kind == "login_succeeded" or scene.chance(10):
@@ -37,6 +37,8 @@ def experiment_story(scene: Scene) -> None:
             columns["properties"] = met(name, seen)
         elif kind == "order_completed":
             columns["order_id"] = scene.numbered("o", 3)
+        elif kind.startswith("recommendation") and scene.chance(70):
+            columns["impression_id"] = scene.numbered("i", 2)
         scene.emit(kind, at, who, **columns)
         at += scene.rng.choice((timedelta(0), HALF_HOUR, *GAPS))
 

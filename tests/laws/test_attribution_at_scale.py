@@ -1,7 +1,7 @@
 """Attribution of a shop of forty-five days against pandas and a linear solver.
 
-Belongs here: one build of some seventeen hundred orders and an independent computation of it. Not here:
-single journeys (`test_attribution_scenarios`).
+Belongs here: one build of some seventeen hundred orders and an independent computation of it. Not
+here: single journeys (`test_attribution_scenarios`).
 """
 
 from datetime import timedelta

@@ -20,13 +20,14 @@ from tests.laws.batches import random_batch
 from tests.laws.compiled import compiled_models
 from tests.laws.harness import CART_LIMITS, ORACLE_TABLES, TRIED
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History, Row
+from tests.laws.shop import RATES, TRIGGERS
 from tests.laws.state_folder import write_log, write_settings
 from tests.laws.warehouse import first_difference
 
 SIZE = 5
-# Four runs, of which the third, with an erasure to take up, dies late; the reporting time zone is
+# Four runs, of which the second, with an erasure to take up, dies late; the reporting time zone is
 # Berlin.
-SEED = 345
+SEED = 415
 RELATIONS = {model.name: model.relation for model in compiled_models()}
 
 
@@ -41,7 +42,8 @@ def expected_tables(history: History, number: int) -> dict[str, list[Row]]:
     return oracle.build(
         history.rows_at(number), registry=REGISTRY, sources=SOURCES, settings=history.settings,
         as_of=history.as_of_at(number), funnels=FUNNELS, referrer_hosts=seeded_hosts(),
-        erasures=history.erasures_at(number), cart_limits=CART_LIMITS,
+        erasures=history.erasures_at(number), cart_limits=CART_LIMITS, rates=RATES,
+        triggers=TRIGGERS,
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ _BY_NUMBER = "by visitor_id: which of a visitor's sessions is the first, and how
 _BY_RUN = "by run: all later sessions of a run of activity, however long it goes on"
 _BY_PERSON = "by person_id: a table with a row a person is the sum of the person's days"
 _BY_MOVE = "by person_id: who changes its cohort takes along all periods in which it was active"
+_BY_MONTH = "by month: all orders of a month hang on each of its journeys, and a date reaches three"
 EXEMPT: Mapping[Place, str] = {
     ("int_touched_points", "intermediate.int_order_events"): _BY_ORDER,
     ("int_touched_visitor_days", "intermediate.int_order_events"): _BY_ORDER,
@@ -63,6 +64,8 @@ EXEMPT: Mapping[Place, str] = {
     ("fct_sessions", "core.fct_sessions"): _BY_NUMBER,
     ("int_session_windows", "core.fct_sessions"): _BY_RUN,
     ("dim_products", "intermediate.int_product_days"): "by product_id: a row a product and day",
+    ("int_removal_effects", "intermediate.int_order_touches"): _BY_MONTH,
+    ("attribution", "intermediate.int_order_touches"): _BY_MONTH,
 }
 
 NO_EVENT = "dates of no event"

@@ -96,6 +96,14 @@ persons_sessions as (
 
 ),
 
+-- A session is shorter than 24 hours, which may fall on three dates where a clock is set forward.
+own_dates as (
+
+    select distinct unnest([report_date - 2, report_date - 1, report_date]) as report_date
+    from orders
+
+),
+
 -- The session of the order is another person's where somebody else signs in before it ends.
 own_sessions as (
 
@@ -105,7 +113,7 @@ own_sessions as (
         started_at,
     from {{ ref('fct_touchpoints') }}
     where session_id in (select session_id from orders)
-        and report_date in (select report_date from dates)
+        and report_date in (select report_date from own_dates)
         and not is_bot
 
 ),

@@ -81,6 +81,8 @@ events as (
         report_date,
         visitor_id,
         user_id,
+        source,
+        source_session_id,
         role,
         page_path,
         impression_id,
@@ -217,15 +219,14 @@ clicks as (
 
     select
         'click' as act,
+        event_key,
         visitor_id,
         user_id,
         event_ts,
+        coalesce(impression_id, event_key) as click_id,
         1 as clicks,
     from events
     where role = 'click' and not is_bot
-    qualify row_number() over (
-        partition by coalesce(impression_id, event_key) order by event_ts, event_key
-    ) = 1
 
 ),
 
@@ -273,6 +274,11 @@ final as (
         coalesce(clicks, 0) as clicks,
         coalesce(gross_revenue, 0) as gross_revenue,
     from labelled
+    -- A person clicks on an impression once, on whatever device.
+    qualify act <> 'click'
+        or row_number() over (
+            partition by act, person_id, click_id order by event_ts, event_key
+        ) = 1
 
 )
 

@@ -1,6 +1,6 @@
 -- Sums over the units of each variant, by metric and segment, as it was known on the arrival date
--- `as_of_date`. A unit's own numbers are what it did from its first exposure on and, for CUPED, in the
--- weeks before.
+-- `as_of_date`. A unit's own numbers are what it did from its first exposure on and, for CUPED, in
+-- the weeks before.
 with
 
 acts as materialized (

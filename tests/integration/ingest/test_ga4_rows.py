@@ -209,6 +209,16 @@ CAMPAIGNS: list[Any] = [
 ]  # fmt: skip
 
 
+def test_a_video_is_content_with_its_share_and_length(tmp_path):
+    told = {"video_title": "How to", "video_percent": 25, "video_duration": 80}
+    row = event(tmp_path, "video_progress", told)
+    assert row["event_name"] == "content_progressed"
+    properties = row["properties"]
+    assert {name: str(value) for name, value in properties.items()} == {
+        "content_id": "How to", "progress_pct": "25", "duration_s": "80"
+    }  # fmt: skip
+
+
 def test_campaigns_are_the_events_own_and_a_click_on_an_ad_is_paid(tmp_path):
     first = {"source": "first", "medium": "first", "name": "first"}
     rows = read(tmp_path, *(

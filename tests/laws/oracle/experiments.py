@@ -128,7 +128,7 @@ def moments(
 
 def acts_of(winners: list[Row], sources: dict[str, Row], currency: str) -> list[Act]:
     """Sessions, visitors' dates, orders, things shown and clicked, of no bots."""
-    grouped = assign_sessions(winners)
+    grouped = assign_sessions(winners, sources)
     orders, _ = build_orders(winners, sources, currency)
     person_of_order = identity.order_persons(orders, winners)
     orders = [order for order in orders if not order["is_bot"]]
@@ -174,13 +174,13 @@ def date_acts(seen: list[Row], orders: list[Row]) -> Iterator[Act]:
 
 
 def shown_and_clicked(seen: list[Row]) -> Iterator[Act]:
-    """Items shown, and the first click on each impression."""
+    """Items shown, and each person's first click on an impression."""
     clicked = set()
     for event in sorted(seen, key=in_order):
         if event["role"] == "impression":
             counts = {"impressions": max(1, len(product_lines(event)))}
             yield Act(event["person_id"], event["event_ts"], counts)
-        click = event["impression_id"] or event["event_key"]
+        click = (event["person_id"], event["impression_id"] or event["event_key"])
         if event["role"] == "click" and click not in clicked:
             clicked.add(click)
             yield Act(event["person_id"], event["event_ts"], {"clicks": 1})
