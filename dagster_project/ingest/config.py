@@ -179,6 +179,7 @@ class SourceSettings(Strict):
         id_space: the space of anonymous and device ids; the source's name unless set.
         user_id_space: the space of user ids; `users` unless set.
         currency: of a row that states none. consent: see `config_consent`.
+        sessions: `source` keeps the sessions of the source's tracker, by `source_session_id`.
         timezone: of naive times, unless the mapping of the field names one.
         identical_rows: `keep` for an access log unless set, since two requests of one second may
             be equal in every character.
@@ -217,6 +218,12 @@ class SourceSettings(Strict):
         """The character between the fields of a csv or tsv file."""
         return self.delimiter or ("\t" if self.format == "tsv" else ",")
 
+    @property
+    def _says_sessions(self) -> bool:
+        if self.mapping is not None:
+            return "source_session_id" in self.mapping
+        return self.format != "access_log"
+
     @model_validator(mode="before")
     @classmethod
     def _take_properties(cls, data: Any) -> Any:
@@ -237,8 +244,10 @@ class SourceSettings(Strict):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "SourceSettings":
-        if self.sessions == "source":
-            raise problem("'source' is not supported yet; leave it out or say gap", "sessions")
+        if self.sessions == "source" and not self._says_sessions:
+            raise problem(
+                "'source' needs rows that say their session: map source_session_id", "sessions"
+            )
         if self.delimiter is not None and (
             self.format not in ("csv", "tsv") or self.delimiter in '"\r\n\x00'
         ):

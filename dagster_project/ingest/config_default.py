@@ -37,6 +37,7 @@ sources:
   #     properties: ["*"]                  # every column not named above
   #   identical_rows: one                  # keep: rows that are equal are events of their own
   #   order_grain: order                   # line: a row is a line of an order
+  #   sessions: gap                        # source: those of its tracker, by source_session_id
   #   currency: EUR                        # of rows that state none
   #   timezone: UTC                        # of times without a zone
   #   encoding: utf-8                      # or latin-1

@@ -126,7 +126,8 @@ def _event_name() -> str:
     return (
         f"case __ff_e_event {events} when 'struct' then {snake_case_sql('__ff_e_se_action')} "
         f"when 'unstruct' then case when __ff_kind in ('{ACTION}', '{ENHANCED_ACTION}') "
-        f"then case __ff_action {actions} else __ff_action end "
+        f"then case __ff_action {actions} "
+        "else coalesce(__ff_action, __ff_e_event_name) end "
         f"else case __ff_kind {kinds} else __ff_e_event_name end end else __ff_e_event_name end"
     )
 

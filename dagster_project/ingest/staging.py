@@ -141,6 +141,7 @@ def _batch(
                 "format": source.format,
                 "identical_rows": source.identical_rows,
                 "order_grain": source.order_grain,
+                "sessions": source.sessions,
                 "currency": source.currency,
             }
             for name, source in sorted(settings.sources.items())

@@ -45,7 +45,9 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
     "log_days": pa.schema(
         [("arrival_date", _DATE), ("is_closed", pa.bool_()), ("sequence", _NUMBER)]
     ),
-    "sources": pa.schema([("source", _TEXT), ("order_grain", _TEXT), ("currency", _TEXT)]),
+    "sources": pa.schema(
+        [(name, _TEXT) for name in ("source", "order_grain", "sessions", "currency")]
+    ),
     "settings": pa.schema(
         [("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]
         + [(name, _NUMBER) for name in CartSettings.model_fields]
@@ -128,7 +130,12 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
         ],
         "log_days": [days[day] for day in sorted(days)],
         "sources": [
-            {"source": name, "order_grain": source.order_grain, "currency": source.currency}
+            {
+                "source": name,
+                "order_grain": source.order_grain,
+                "sessions": source.sessions,
+                "currency": source.currency,
+            }
             for name, source in sorted(settings.sources.items())
         ],
         "settings": [

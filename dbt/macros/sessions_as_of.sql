@@ -2,22 +2,31 @@
     Sessions of visitors from all of their events in a window, which `events` gives: the rule of
     int_events_sessionized without what earlier runs left, for models that ask what was known on a
     date. `events` is a CTE of sessionable events with event_key, event_ts, visitor_id, user_id,
-    role, page_path, is_bot; `orders` one of orders with the event_key of their first event.
+    source, source_session_id, role, page_path, is_bot; `orders` one of orders with the event_key of their first event.
 #}
 {% macro sessions_as_of(events, orders) -%}
     with
+
+    pauses as (
+
+        select
+            *,
+            {{ event_order() }} as event_order,
+            event_ts - lag(event_ts) over (
+                partition by visitor_id, tracker_session order by event_ts, event_key
+            ) as pause,
+        from ({{ with_tracker_session(events) }}) as tracked
+
+    ),
 
     gaps as (
 
         select
             *,
-            {{ event_order() }} as event_order,
-            coalesce(
-                event_ts - lag(event_ts) over (partition by visitor_id order by event_ts, event_key)
-                > interval ({{ var('session_gap_minutes') }}) minute,
-                true
+            pause is null or (
+                pause > interval ({{ var('session_gap_minutes') }}) minute and tracker_session = ''
             ) as opens_run,
-        from {{ events }}
+        from pauses
 
     ),
 
@@ -26,7 +35,8 @@
         select
             *,
             sum(cast(opens_run as integer)) over (
-                partition by visitor_id order by event_ts, event_key rows unbounded preceding
+                partition by visitor_id, tracker_session order by event_ts, event_key
+                rows unbounded preceding
             ) as run_number,
         from gaps
 
@@ -38,7 +48,9 @@
             *,
             (
                 epoch_us(event_ts)
-                - min(epoch_us(event_ts)) over (partition by visitor_id, run_number)
+                - min(epoch_us(event_ts)) over (
+                    partition by visitor_id, tracker_session, run_number
+                )
             ) // ({{ var('session_cut_hours') }} * 3600000000) as cut_number,
         from runs
 
@@ -48,21 +60,23 @@
 
         select
             visitor_id,
+            tracker_session,
             run_number,
             cut_number,
             sum(10 * (buckets - 1) + 5) as engaged_s,
         from (
             select
                 visitor_id,
+                tracker_session,
                 run_number,
                 cut_number,
                 page_path,
                 count(distinct epoch_us(event_ts) // 10000000) as buckets,
             from cuts
             where role = 'ping'
-            group by visitor_id, run_number, cut_number, page_path
+            group by visitor_id, tracker_session, run_number, cut_number, page_path
         ) as views
-        group by visitor_id, run_number, cut_number
+        group by visitor_id, tracker_session, run_number, cut_number
 
     ),
 
@@ -70,6 +84,7 @@
 
         select
             visitor_id,
+            tracker_session,
             run_number,
             cut_number,
             arg_max_null(user_id, event_order) as user_id,
@@ -78,7 +93,7 @@
             count(*) filter (where event_key in (select event_key from {{ orders }})) as orders,
             max(event_ts) as ended_at,
         from cuts
-        group by visitor_id, run_number, cut_number
+        group by visitor_id, tracker_session, run_number, cut_number
 
     )
 
@@ -94,6 +109,7 @@
     from sessions
     left join pings
         on sessions.visitor_id = pings.visitor_id
+        and sessions.tracker_session = pings.tracker_session
         and sessions.run_number = pings.run_number
         and sessions.cut_number = pings.cut_number
 {%- endmacro %}

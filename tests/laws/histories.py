@@ -21,6 +21,7 @@ from tests.laws.commerce_blocks import COMMERCE_BLOCKS
 from tests.laws.engagement_blocks import ENGAGEMENT_BLOCKS
 from tests.laws.experiment_blocks import EXPERIMENT_BLOCKS
 from tests.laws.shop import FUNNELS, REFERRER_HOSTS, REGISTRY, SETTINGS, SOURCES
+from tests.laws.tracker_blocks import TRACKER_BLOCKS
 from tests.laws.trigger_blocks import TRIGGER_BLOCKS
 
 __all__ = [
@@ -59,6 +60,7 @@ ALL_BLOCKS = (
     *EXPERIMENT_BLOCKS,
     *TRIGGER_BLOCKS,
     *CAMPAIGN_BLOCKS,
+    *TRACKER_BLOCKS,
 )
 TIMEZONES = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
 HOLES = (1, 1, 1, 1, 2, 3, 7, 30)

@@ -51,7 +51,11 @@ REGISTRY: dict[str, dict[str, Any]] = {
     **{name: {"is_sessionable": True, "role": role} for name, role in _SESSIONABLE.items()},
     **{name: {"is_sessionable": False, "role": role} for name, role in _BACK_OFFICE.items()},
 }
-SOURCES = {"web": {"order_grain": "order"}, "till": {"order_grain": "line"}}
+SOURCES = {
+    "web": {"order_grain": "order", "sessions": "gap"},
+    "till": {"order_grain": "line", "sessions": "gap"},
+    "app": {"order_grain": "order", "sessions": "source"},
+}
 SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
 # Around the days on which histories begin: some of their days have a rate and some have not.
 RATES = {

@@ -42,8 +42,8 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
                   + [(name, number) for name in CART_SETTINGS]),
     )  # fmt: skip
     _write(paths, "sources",
-           [{"source": n, "order_grain": s["order_grain"]} for n, s in SOURCES.items()],
-           pa.schema([("source", text), ("order_grain", text)]))  # fmt: skip
+           [{"source": name, **source} for name, source in SOURCES.items()],
+           pa.schema([("source", text), ("order_grain", text), ("sessions", text)]))  # fmt: skip
     _write(paths, "event_types", [{"event_name": n, **t} for n, t in REGISTRY.items()],
            pa.schema([("event_name", text), ("is_sessionable", flag), ("role", text)]))  # fmt: skip
     _write(

@@ -17,6 +17,7 @@ from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
 from tests.laws.broken_path_rules import BROKEN_PATH_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule
+from tests.laws.broken_tracker_rules import BROKEN_TRACKER_RULES
 from tests.laws.broken_trigger_rules import BROKEN_TRIGGER_RULES
 from tests.laws.compiled import compiled_models
 from tests.laws.harness import (
@@ -41,6 +42,7 @@ RULES = (
     *BROKEN_ENGAGEMENT_RULES,
     *BROKEN_EXPERIMENT_RULES,
     *BROKEN_TRIGGER_RULES,
+    *BROKEN_TRACKER_RULES,
 )
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 

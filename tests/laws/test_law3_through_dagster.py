@@ -37,6 +37,7 @@ settings: {quarantine_share: 1, start: 2026-05-01, reporting_timezone: Europe/Be
 sources:
   web: {format: canonical}
   till: {format: canonical, order_grain: line}
+  app: {format: canonical, sessions: source}
 funnels:
   purchase: {window: 1 day, steps: [product_viewed, product_added, order_completed]}
 """

@@ -87,7 +87,8 @@ class Warehouse:
                 source_line bigint, sequence bigint);
             create table inputs.event_types (
                 event_name varchar, is_sessionable boolean, role varchar);
-            create table inputs.sources (source varchar, order_grain varchar);
+            create table inputs.sources (
+                source varchar, order_grain varchar, sessions varchar);
             create table inputs.settings as
                 select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency,
                     {", ".join(f"{hours} as {name}" for name, hours in CART_SETTINGS.items())};
@@ -109,7 +110,7 @@ class Warehouse:
         self._insert(
             "event_types", [(n, t["is_sessionable"], t["role"]) for n, t in REGISTRY.items()]
         )
-        self._insert("sources", [(name, source["order_grain"]) for name, source in SOURCES.items()])
+        self._insert("sources", [(name, *source.values()) for name, source in SOURCES.items()])
         self._insert("funnels", [
             (f["funnel"], f["mode"], f["unit"], f["window_s"], number, name, event)
             for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)

@@ -4,7 +4,7 @@ with
 
 events as (
 
-    select * exclude (run_started_at)
+    select * exclude (run_started_at, is_source_session)
     from {{ ref('int_events_remade') }}
 
 )

@@ -92,7 +92,7 @@ numbered as (
         sequence.session_id,
         sequence.stored_number,
         coalesce(counted_before.session_count, 0) + row_number() over (
-            partition by sequence.visitor_id order by sequence.started_at
+            partition by sequence.visitor_id order by sequence.started_at, sequence.session_id
         ) as session_number,
     from sequence
     left join counted_before on sequence.visitor_id = counted_before.visitor_id

@@ -41,14 +41,16 @@ sessions as (
 
 ),
 
--- A visitor's sessions begin at different times.
+-- Who begins at the same moment, by a tracker's own sessions, lends nothing.
 lent as (
 
     select
         *,
-        arg_max(session_id, started_at) filter (where channel <> 'Direct') over (
+        arg_max(session_id, {{ event_order('started_at', 'session_id') }}) filter (
+            where channel <> 'Direct'
+        ) over (
             partition by visitor_id, is_bot order by started_at
-            range between {{ look_back() }} preceding and current row
+            range between {{ look_back() }} preceding and current row exclude ties
         ) as lender_id,
     from sessions
 

@@ -19,6 +19,7 @@ final as (
         events.*,
         sessionized.session_id,
         sessionized.run_started_at,
+        sessionized.is_source_session,
     from events
     inner join {{ ref('int_events_sessionized') }} as sessionized
         on events.event_key = sessionized.event_key

@@ -17,6 +17,8 @@ events as (
         visitor_id,
         event_ts,
         is_sessionable,
+        source,
+        source_session_id,
     from {{ ref('int_event_copies') }}
     where copy_number = 1
     union all
@@ -27,23 +29,35 @@ events as (
         visitor_id,
         event_ts,
         is_sessionable,
+        source,
+        source_session_id,
     from {{ ref('int_window_events') }}
+
+),
+
+pauses as (
+
+    select
+        event_key,
+        visitor_id,
+        event_ts,
+        tracker_session,
+        event_ts - lag(event_ts) over (
+            partition by visitor_id, tracker_session order by event_ts, event_key
+        ) as pause,
+    from ({{ with_tracker_session('events') }}) as tracked
+    where is_sessionable
 
 ),
 
 gaps as (
 
     select
-        event_key,
-        visitor_id,
-        event_ts,
-        coalesce(
-            event_ts - lag(event_ts) over (partition by visitor_id order by event_ts, event_key)
-            > interval ({{ var('session_gap_minutes') }}) minute,
-            true
+        * exclude (pause),
+        pause is null or (
+            pause > interval ({{ var('session_gap_minutes') }}) minute and tracker_session = ''
         ) as opens_run,
-    from events
-    where is_sessionable
+    from pauses
 
 ),
 
@@ -52,7 +66,8 @@ runs as (
     select
         *,
         sum(cast(opens_run as integer)) over (
-            partition by visitor_id order by event_ts, event_key rows unbounded preceding
+            partition by visitor_id, tracker_session order by event_ts, event_key
+            rows unbounded preceding
         ) as run_number,
     from gaps
 
@@ -62,15 +77,18 @@ run_starts as (
 
     select
         runs.visitor_id,
+        runs.tracker_session,
         runs.run_number,
         coalesce(min(anchors.run_started_at), min(runs.event_ts)) as run_started_at,
     from runs
+    -- A tracker's session is one run, which may have a new first event among those looked at.
     left join windows as anchors
         on runs.visitor_id = anchors.visitor_id
-        and runs.event_ts = anchors.started_at
+        and runs.tracker_session = anchors.tracker_session
+        and (runs.event_ts = anchors.started_at or runs.tracker_session <> '')
         and runs.opens_run
         and anchors.is_anchor
-    group by runs.visitor_id, runs.run_number
+    group by runs.visitor_id, runs.tracker_session, runs.run_number
 
 ),
 
@@ -80,6 +98,7 @@ cuts as (
         runs.event_key,
         runs.visitor_id,
         runs.event_ts,
+        runs.tracker_session,
         runs.run_number,
         run_starts.run_started_at,
         (epoch_us(runs.event_ts) - epoch_us(run_starts.run_started_at))
@@ -87,6 +106,7 @@ cuts as (
     from runs
     inner join run_starts
         on runs.visitor_id = run_starts.visitor_id
+        and runs.tracker_session = run_starts.tracker_session
         and runs.run_number = run_starts.run_number
 
 ),
@@ -96,8 +116,10 @@ named as (
     select
         event_key,
         run_started_at,
+        tracker_session <> '' as is_source_session,
         md5(visitor_id || chr(31) || first_value(event_key) over (
-            partition by visitor_id, run_number, cut_number order by event_ts, event_key
+            partition by visitor_id, tracker_session, run_number, cut_number
+            order by event_ts, event_key
         )) as session_id,
     from cuts
 
@@ -106,9 +128,10 @@ named as (
 final as (
 
     select
-        events.* exclude (is_sessionable),
+        events.* exclude (is_sessionable, source, source_session_id),
         named.session_id,
         named.run_started_at,
+        named.is_source_session,
     from events
     left join named on events.event_key = named.event_key
 

@@ -47,6 +47,7 @@ sessions as (
         session_id,
         any_value(visitor_id) as visitor_id,
         any_value(run_started_at) as run_started_at,
+        any_value(is_source_session) as is_source_session,
         arg_min(report_date, event_order) as report_date,
         arg_min(source, event_order) as source,
         arg_max(user_id, event_order) filter (where user_id is not null) as user_id,

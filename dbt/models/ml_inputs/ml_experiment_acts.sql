@@ -81,6 +81,8 @@ events as (
         report_date,
         visitor_id,
         user_id,
+        source,
+        source_session_id,
         role,
         page_path,
         impression_id,

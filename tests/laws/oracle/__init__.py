@@ -59,7 +59,7 @@ def build(
         log_rows: rows with the log's columns; `event_ts` naive UTC, money Decimal,
             `properties` JSON text.
         registry: event name -> {is_sessionable, role}.
-        sources: source -> {order_grain: order | line}.
+        sources: source -> {order_grain: order | line, sessions: gap | source}.
         settings: reporting_timezone, reporting_currency.
         as_of: latest closed arrival date.
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
@@ -82,7 +82,7 @@ def build(
     winners, duplicates = events.split_copies(copies)
     for event in winners:
         event["lines"] = lines.lines_of(event)
-    grouped = sessions.assign_sessions(winners)
+    grouped = sessions.assign_sessions(winners, sources)
     fct_orders, fct_order_items = orders.build_orders(winners, sources, currency)
     fct_refunds = orders.build_refunds(winners)
     fct_sessions = sessions.build_sessions(grouped, fct_orders, referrer_hosts)

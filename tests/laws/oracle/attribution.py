@@ -48,6 +48,7 @@ def touchpoints(sessions: list[Row]) -> list[Row]:
                     earlier
                     for earlier in reversed(mine[: number + 1])
                     if earlier["channel"] != DIRECT
+                    and (earlier is session or earlier["started_at"] < session["started_at"])
                     and earlier["started_at"] >= session["started_at"] - LOOK_BACK
                 ),
                 session,

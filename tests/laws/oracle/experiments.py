@@ -128,7 +128,7 @@ def moments(
 
 def acts_of(winners: list[Row], sources: dict[str, Row], currency: str) -> list[Act]:
     """Sessions, visitors' dates, orders, things shown and clicked, of no bots."""
-    grouped = assign_sessions(winners)
+    grouped = assign_sessions(winners, sources)
     orders, _ = build_orders(winners, sources, currency)
     person_of_order = identity.order_persons(orders, winners)
     orders = [order for order in orders if not order["is_bot"]]

@@ -1,4 +1,4 @@
-"""Sessions: runs by the 30-minute gap, cut at each full 24 hours, and what a session shows.
+"""Sessions: runs by the gap or by the tracker, cut at each full 24 hours, and what a session shows.
 
 Belongs here: docs/metrics.md, "Sessions". Not here: its channel (`channels`), persons.
 """
@@ -16,17 +16,26 @@ CUT = timedelta(hours=24)
 EPOCH = datetime(1970, 1, 1)
 
 
-def assign_sessions(winners: list[Row]) -> list[list[Row]]:
+def tracker_session(event: Row, sources: dict[str, Row]) -> tuple[str, str] | None:
+    """Source and id of the tracker's session that the event stays in; None where gaps decide."""
+    if sources[event["source"]]["sessions"] == "gap" or event["source_session_id"] is None:
+        return None
+    return event["source"], event["source_session_id"]
+
+
+def assign_sessions(winners: list[Row], sources: dict[str, Row]) -> list[list[Row]]:
     """Group sessionable winners into sessions, each in order, and write session_id to them."""
-    by_visitor: dict[str, list[Row]] = defaultdict(list)
+    kept: dict[tuple[str, tuple[str, str] | None], list[Row]] = defaultdict(list)
     for event in sorted(winners, key=in_order):
         if event["is_sessionable"]:
-            by_visitor[event["visitor_id"]].append(event)
+            kept[event["visitor_id"], tracker_session(event, sources)].append(event)
     sessions: list[list[Row]] = []
-    for events in by_visitor.values():
+    for (_, tracked), events in kept.items():
         runs: list[list[Row]] = []
         for event in events:
-            if not runs or event["event_ts"] - runs[-1][-1]["event_ts"] > GAP:
+            event["is_source_session"] = tracked is not None
+            is_apart = bool(runs) and event["event_ts"] - runs[-1][-1]["event_ts"] > GAP
+            if not runs or (is_apart and tracked is None):
                 runs.append([])
             runs[-1].append(event)
         for run in runs:
@@ -95,6 +104,7 @@ def summarise(events: list[Row], orders: list[Row], referrer_hosts: dict[str, st
         "country": first_of(events, "country"),
         "source_session_id": first_of(events, "source_session_id"),
         "source": first["source"],
+        "is_source_session": first["is_source_session"],
         "is_engaged": is_engaged,
         "is_bounce": not is_engaged,
         "is_bot": any(event["is_bot"] for event in events),
@@ -113,7 +123,7 @@ def build_sessions(
         summarise(events, orders_in[events[0]["session_id"]], referrer_hosts) for events in grouped
     ]
     numbers: dict[str, int] = defaultdict(int)
-    for session in sorted(table, key=lambda s: s["started_at"]):
+    for session in sorted(table, key=lambda s: (s["started_at"], s["session_id"])):
         numbers[session["visitor_id"]] += 1
         session["session_number"] = numbers[session["visitor_id"]]
         session["is_new_visitor"] = session["session_number"] == 1

@@ -66,6 +66,14 @@ def test_defaults_are_those_of_the_design():
     assert {"null", "0", "-1", "anonymous"} <= set(settings.junk_identifiers)
 
 
+def test_a_source_whose_rows_say_their_session_may_keep_it():
+    mapped = parse_settings(SHOP + "      source_session_id: sid\n    sessions: source\n")
+    assert mapped.sources["shop"].sessions == "source"
+    built_in = parse_settings("sources:\n  web: {format: ga4, sessions: source}\n")
+    assert built_in.sources["web"].sessions == "source"
+    assert parse_settings(SHOP).sources["shop"].sessions == "gap"
+
+
 def test_a_column_alone_is_a_mapping():
     mapping = parse_settings(SHOP).sources["shop"].mapping
     assert mapping is not None
@@ -102,7 +110,11 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
             SHOP + "      properties: '*'\n",
             "footfall.yml:7: sources.shop.mapping.properties: is no",
         ),
-        (SHOP + "    sessions: source\n", "footfall.yml:7: sources.shop.sessions: 'source' is not"),
+        (SHOP + "    sessions: source\n", "sources.shop.sessions: 'source' needs rows that say"),
+        (
+            "sources:\n  web:\n    format: access_log\n    sessions: source\n",
+            "footfall.yml:4: sources.web.sessions: 'source' needs rows",
+        ),
         (SHOP + "    format: csv\n", "footfall.yml:7: sources.shop.format: given twice, first in"),
         (SHOP + "    timezone: Mars/Base\n", "footfall.yml:7: sources.shop.timezone: 'Mars/Base'"),
         (SHOP + "    delimiter: ab\n", "footfall.yml:7: sources.shop.delimiter: "),
