@@ -35,7 +35,7 @@ WINDOW = timedelta(days=60)
 BLOCKS = (
     *[experiment_story] * 6, order_story, impressions, identity_story, pings, copies, account_story,
 )  # fmt: skip
-SHOPS, ROWS = 8, 150
+SHOPS, ROWS = 6, 150
 # Two days, a few days later, and so much later that the first experiments are over.
 OFFSETS = (0, 1, 4, 38)
 
