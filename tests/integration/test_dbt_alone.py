@@ -74,7 +74,7 @@ def test_every_unit_test_and_data_test_of_the_project_passes(built):
     kinds = Counter((result["unique_id"].split(".")[0], result["status"]) for result in results)
     declared = Counter(
         line.strip()
-        for file in DBT_PROJECT.rglob("*unit_tests*.yml")
+        for file in DBT_PROJECT.rglob("_unit_tests*.yml")
         for line in file.read_text().splitlines()
         if line.startswith("  - name:")
     )
