@@ -7,6 +7,7 @@ dbt itself (`test_law3_through_dbt`).
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -86,6 +87,20 @@ def _in_order(nodes: dict[str, Any]) -> list[dict[str, Any]]:
     return ordered
 
 
+@cache
+def _read_by() -> dict[str, frozenset[str]]:
+    """Of each model the models that it reads, their stored state and touched keys among them."""
+    models = compiled_models()
+    names = {model.name for model in models}
+    return {
+        model.name: frozenset(
+            names.intersection(re.findall(r"\w+", " ".join([model.sql, *model.touched])))
+        )
+        for model in models
+    }
+
+
+@cache
 def models_behind(*tables: str) -> tuple[Model, ...]:
     """The models that tables are made by, in running order.
 
@@ -94,18 +109,28 @@ def models_behind(*tables: str) -> tuple[Model, ...]:
     Args:
         tables: names of models.
     """
-    models = compiled_models()
-    words = {
-        model.name: set(re.findall(r"\w+", " ".join([model.sql, *model.touched])))
-        for model in models
-    }
-    read = {name: words[name] & words.keys() for name in words}
-    wanted: set[str] = set()
+    return _reached(tables, _read_by())
+
+
+@cache
+def models_ahead(*tables: str) -> tuple[Model, ...]:
+    """The models that are made of tables, at whatever distance, in running order; them as well.
+
+    Args:
+        tables: names of models.
+    """
+    read = _read_by()
+    readers = {name: frozenset(one for one in read if name in read[one]) for name in read}
+    return _reached(tables, readers)
+
+
+def _reached(tables: Iterable[str], neighbours: Mapping[str, frozenset[str]]) -> tuple[Model, ...]:
+    reached: set[str] = set()
     found = set(tables)
     while found:
-        wanted |= found
-        found = {one for name in found for one in read[name]} - wanted
-    return tuple(model for model in models if model.name in wanted)
+        reached |= found
+        found = {one for name in found for one in neighbours[name]} - reached
+    return tuple(model for model in compiled_models() if model.name in reached)
 
 
 def statements(model: Model) -> list[str]:
