@@ -18,7 +18,7 @@ from tests.laws.broken_experiment_rules import BROKEN_EXPERIMENT_RULES
 from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
 from tests.laws.broken_path_rules import BROKEN_PATH_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
-from tests.laws.broken_rules import BROKEN_RULES, BrokenRule
+from tests.laws.broken_rules import BROKEN_RULES, BrokenRule, chosen
 from tests.laws.broken_tracker_rules import BROKEN_TRACKER_RULES
 from tests.laws.broken_trigger_rules import BROKEN_TRIGGER_RULES
 from tests.laws.compiled import Model, models_ahead, models_behind
@@ -39,12 +39,14 @@ RULES = (
     *BROKEN_IDENTITY_RULES,
     *BROKEN_RETENTION_RULES,
     *BROKEN_PATH_RULES,
-    *BROKEN_ATTRIBUTION_RULES,
-    *BROKEN_COMMERCE_RULES,
-    *BROKEN_ENGAGEMENT_RULES,
-    *BROKEN_EXPERIMENT_RULES,
-    *BROKEN_TRIGGER_RULES,
     *BROKEN_TRACKER_RULES,
+    *chosen(
+        *BROKEN_ATTRIBUTION_RULES,
+        *BROKEN_COMMERCE_RULES,
+        *BROKEN_ENGAGEMENT_RULES,
+        *BROKEN_EXPERIMENT_RULES,
+        *BROKEN_TRIGGER_RULES,
+    ),
 )
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 
