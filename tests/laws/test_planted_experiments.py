@@ -1,8 +1,8 @@
 """A simulated shop plants a lift of the order value: the mart finds it, and none where none is.
 
 The shop's lines go straight into the log; from there to `marts.experiment_results` all is as in a
-run. Belongs here: what the mart says of known truth. Not here: ingest (`tests/e2e/
-test_planted_lift.py`), and how often the statistics err (`tests/unit/ml`).
+run. Belongs here: what the mart says of known truth. Not here: ingest, and how often the statistics
+err (`tests/unit/ml`).
 """
 
 import json
