@@ -50,6 +50,8 @@ EXEMPT: Mapping[Place, str] = {
     ("int_cart_points", "intermediate.int_order_events"): _BY_ORDER,
     ("fct_orders", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_orders"): _BY_ORDER,
+    ("int_touched_product_dates", "intermediate.int_order_events"): _BY_ORDER,
+    ("fct_searches", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_order_items"): _BY_ORDER,
     ("kpi_daily_by_dimension", "core.fct_order_items"): _BY_ORDER,
     ("map_visitor_person", "intermediate.int_identity_evidence"): _BY_VISITOR,
