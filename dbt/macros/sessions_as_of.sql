@@ -23,9 +23,7 @@
 
         select
             *,
-            pause is null or (
-                pause > interval ({{ var('session_gap_minutes') }}) minute and tracker_session = ''
-            ) as opens_run,
+            {{ opens_run() }} as opens_run,
         from pauses
 
     ),
@@ -63,7 +61,7 @@
             tracker_session,
             run_number,
             cut_number,
-            sum(10 * (buckets - 1) + 5) as engaged_s,
+            {{ engaged_seconds('buckets') }} as engaged_s,
         from (
             select
                 visitor_id,
@@ -71,7 +69,7 @@
                 run_number,
                 cut_number,
                 page_path,
-                count(distinct epoch_us(event_ts) // 10000000) as buckets,
+                {{ ping_buckets() }} as buckets,
             from cuts
             where role = 'ping'
             group by visitor_id, tracker_session, run_number, cut_number, page_path
@@ -102,9 +100,8 @@
         sessions.user_id,
         sessions.is_bot,
         sessions.orders >= 1 as is_converting,
-        coalesce(pings.engaged_s, 0) >= {{ var('engaged_session_s') }}
-        or sessions.page_views >= {{ var('engaged_session_views') }}
-        or sessions.orders >= 1 as is_engaged,
+        {{ is_engaged('pings.engaged_s', 'sessions.page_views', 'sessions.orders') }}
+            as is_engaged,
         sessions.ended_at,
     from sessions
     left join pings

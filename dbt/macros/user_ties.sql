@@ -229,3 +229,19 @@
         else {{ map }}.person_id
     end
 {%- endmacro %}
+
+{#
+    Acts with their persons: all columns of a CTE that has visitor_id and user_id, and person_id as
+    resolved now. `at` is the column of the time at which the visitor's person is asked for.
+#}
+{% macro acts_of_persons(acts, at) -%}
+    select
+        {{ acts }}.*,
+        {{ person_of_act(acts, 'tied') }} as person_id,
+    from {{ acts }}
+    left join {{ ref('int_users_tied') }} as tied on {{ acts }}.user_id = tied.user_id
+    left join {{ ref('map_visitor_person') }} as map
+        on {{ acts }}.visitor_id = map.visitor_id
+        and {{ acts }}.{{ at }} >= map.valid_from
+        and {{ acts }}.{{ at }} < map.valid_to
+{%- endmacro %}

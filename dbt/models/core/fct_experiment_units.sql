@@ -30,15 +30,7 @@ exposures as (
 -- A visitor's day may hold other persons than the touched ones.
 labelled as (
 
-    select
-        exposures.*,
-        {{ person_of_act('exposures', 'tied') }} as person_id,
-    from exposures
-    left join {{ ref('int_users_tied') }} as tied on exposures.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on exposures.visitor_id = map.visitor_id
-        and exposures.event_ts >= map.valid_from
-        and exposures.event_ts < map.valid_to
+    {{ acts_of_persons('exposures', 'event_ts') }}
 
 ),
 

@@ -56,15 +56,7 @@ events as (
 
 event_persons as (
 
-    select
-        events.*,
-        {{ person_of_act('events', 'tied') }} as person_id,
-    from events
-    left join {{ ref('int_users_tied') }} as tied on events.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on events.visitor_id = map.visitor_id
-        and events.event_ts >= map.valid_from
-        and events.event_ts < map.valid_to
+    {{ acts_of_persons('events', 'event_ts') }}
 
 ),
 

@@ -54,9 +54,7 @@ gaps as (
 
     select
         * exclude (pause),
-        pause is null or (
-            pause > interval ({{ var('session_gap_minutes') }}) minute and tracker_session = ''
-        ) as opens_run,
+        {{ opens_run() }} as opens_run,
     from pauses
 
 ),

@@ -81,15 +81,7 @@ visitor_events as (
 
 events as (
 
-    select
-        visitor_events.*,
-        {{ person_of_act('visitor_events', 'tied') }} as person_id,
-    from visitor_events
-    left join {{ ref('int_users_tied') }} as tied on visitor_events.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on visitor_events.visitor_id = map.visitor_id
-        and visitor_events.event_ts >= map.valid_from
-        and visitor_events.event_ts < map.valid_to
+    {{ acts_of_persons('visitor_events', 'event_ts') }}
 
 ),
 

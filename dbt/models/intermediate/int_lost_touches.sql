@@ -90,15 +90,7 @@ sessions as (
 
 persons_sessions as (
 
-    select
-        sessions.*,
-        {{ person_of_act('sessions', 'tied') }} as person_id,
-    from sessions
-    left join {{ ref('int_users_tied') }} as tied on sessions.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on sessions.visitor_id = map.visitor_id
-        and sessions.ended_at >= map.valid_from
-        and sessions.ended_at < map.valid_to
+    {{ acts_of_persons('sessions', 'ended_at') }}
 
 ),
 

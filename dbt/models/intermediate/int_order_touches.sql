@@ -35,15 +35,7 @@ orders as (
 
 persons_orders as (
 
-    select
-        orders.*,
-        {{ person_of_act('orders', 'tied') }} as person_id,
-    from orders
-    left join {{ ref('int_users_tied') }} as tied on orders.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on orders.visitor_id = map.visitor_id
-        and orders.ordered_at >= map.valid_from
-        and orders.ordered_at < map.valid_to
+    {{ acts_of_persons('orders', 'ordered_at') }}
 
 ),
 
@@ -84,15 +76,7 @@ sessions as (
 
 persons_sessions as (
 
-    select
-        sessions.*,
-        {{ person_of_act('sessions', 'tied') }} as person_id,
-    from sessions
-    left join {{ ref('int_users_tied') }} as tied on sessions.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on sessions.visitor_id = map.visitor_id
-        and sessions.ended_at >= map.valid_from
-        and sessions.ended_at < map.valid_to
+    {{ acts_of_persons('sessions', 'ended_at') }}
 
 ),
 

@@ -38,15 +38,7 @@ interactions as (
 
 labelled as (
 
-    select
-        interactions.*,
-        {{ person_of_act('interactions', 'tied') }} as person_id,
-    from interactions
-    left join {{ ref('int_users_tied') }} as tied on interactions.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on interactions.visitor_id = map.visitor_id
-        and interactions.event_ts >= map.valid_from
-        and interactions.event_ts < map.valid_to
+    {{ acts_of_persons('interactions', 'event_ts') }}
 
 ),
 

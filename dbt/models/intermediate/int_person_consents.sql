@@ -55,15 +55,7 @@ answers as (
 
 labelled as (
 
-    select
-        statements.*,
-        {{ person_of_act('statements', 'tied') }} as person_id,
-    from statements
-    left join {{ ref('int_users_tied') }} as tied on statements.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
-        on statements.visitor_id = map.visitor_id
-        and statements.event_ts >= map.valid_from
-        and statements.event_ts < map.valid_to
+    {{ acts_of_persons('statements', 'event_ts') }}
 
 ),
 

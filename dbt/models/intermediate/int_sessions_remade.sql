@@ -15,12 +15,12 @@ pings as (
 
     select
         session_id,
-        sum(10 * (buckets - 1) + 5) as engaged_s,
+        {{ engaged_seconds('buckets') }} as engaged_s,
     from (
         select
             session_id,
             page_path,
-            count(distinct epoch_us(event_ts) // 10000000) as buckets,
+            {{ ping_buckets() }} as buckets,
         from events
         where role = 'ping'
         group by session_id, page_path
@@ -105,9 +105,7 @@ final as (
 
     select
         *,
-        coalesce(engaged_s, 0) >= {{ var('engaged_session_s') }}
-        or page_views >= {{ var('engaged_session_views') }}
-        or orders >= 1 as is_engaged,
+        {{ is_engaged('engaged_s', 'page_views', 'orders') }} as is_engaged,
     from joined
 
 )
