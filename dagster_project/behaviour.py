@@ -39,7 +39,7 @@ def behaviour_diagrams(paths: StatePaths, registry: Registry) -> Mapping[str, st
     )
     if typical:
         found[f"A typical session, {month}"] = sequence_diagram(typical[0][0], transitions)
-    checkout = [name for name in _checkout(registry) if any(name == t.state for t in transitions)]
+    checkout = _checkout(registry) & {step.state for step in transitions}
     if checkout:
         found[f"Checkout, {month}"] = activity_diagram(transitions, checkout)
     return found
@@ -57,9 +57,9 @@ def write_page(paths: StatePaths, diagrams: Mapping[str, str]) -> None:
     write_atomic(paths.docs / "behaviour.md", page.encode())
 
 
-def _checkout(registry: Registry) -> list[str]:
+def _checkout(registry: Registry) -> set[str]:
     filling = {"cart_add", "cart_remove"}
-    return [
+    return {
         event.name
         for event in registry.events.values()
         if event.is_sessionable
@@ -67,4 +67,4 @@ def _checkout(registry: Registry) -> list[str]:
             event.role == "order"
             or (event.family == "carts_checkout" and event.role not in filling)
         )
-    ]
+    }

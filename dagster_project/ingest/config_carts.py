@@ -3,10 +3,12 @@
 Only the settings belong here; what they do to a cart is `dbt/models/intermediate/int_carts.sql`.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dagster_project.ingest.config_types import Strict
 
 
-class CartSettings(BaseModel):
+class CartSettings(Strict):
     """How long a cart is waited for after its last event, each in the unit that its name ends in.
 
     Attributes:
@@ -16,8 +18,6 @@ class CartSettings(BaseModel):
 
     Source: the definitions of carts in docs/metrics.md.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     cart_timeout_hours: int = Field(default=24, ge=1, le=8760)
     cart_recovery_days: int = Field(default=7, ge=0, le=365)

@@ -6,7 +6,9 @@ Only the setting belongs here; what it does to a row is `consent.py`.
 import json
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from dagster_project.ingest.config_types import Name, Strict
 
 
 def _as_json(text: str) -> str:
@@ -19,10 +21,9 @@ def _as_json(text: str) -> str:
 
 
 _Category = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_ .-]{0,62}$")]
-_EventName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
-class ConsentSettings(BaseModel):
+class ConsentSettings(Strict):
     """What a source's rows may be used for.
 
     Attributes:
@@ -32,11 +33,9 @@ class ConsentSettings(BaseModel):
             ground, such as orders.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     default: Annotated[str, AfterValidator(_as_json)] | None = None
     required: list[_Category] = Field(default=[], max_length=20)
-    exempt_events: list[_EventName] = Field(default=["consent_updated"], max_length=200)
+    exempt_events: list[Name] = Field(default=["consent_updated"], max_length=200)
 
 
 def _shorthand(value: object) -> object:

@@ -6,13 +6,14 @@ entry: whatever is met by somebody is analysed.
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
+
+from dagster_project.ingest.config_types import Strict, problem
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class ExperimentSettings(BaseModel):
+class ExperimentSettings(Strict):
     """One experiment, by the id that its events name.
 
     Attributes:
@@ -23,8 +24,6 @@ class ExperimentSettings(BaseModel):
         units: how many persons were planned for, of all variants together.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     control: _Text | None = None
     variants: dict[_Text, Annotated[float, Field(gt=0, le=1e9)]] = Field(
         default_factory=dict, max_length=50
@@ -34,10 +33,7 @@ class ExperimentSettings(BaseModel):
     @model_validator(mode="after")
     def _has_its_control(self) -> Self:
         if self.control is not None and self.variants and self.control not in self.variants:
-            problem = f"{self.control!r} is none of the variants"
-            raise PydanticCustomError(
-                "footfall", "{problem}", {"problem": problem, "key": "control"}
-            )
+            raise problem(f"{self.control!r} is none of the variants", "control")
         return self
 
 
