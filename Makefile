@@ -53,8 +53,8 @@ format: setup ## Put the Python into shape.
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
-laws: setup ## Every broken rule, then random histories for LAW_SECONDS (3600), from LAW_SEED (1).
-	FOOTFALL_ALL_RULES=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/laws/test_law3_mutations.py tests/laws/test_cart_mutations.py
+laws: setup ## Every broken rule and kill, then random histories for LAW_SECONDS (3600), from LAW_SEED (1).
+	FOOTFALL_ALL_RULES=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/laws/test_law3_mutations.py tests/laws/test_law3_kills.py
 	$(BIN)/python -m tests.laws.long --seconds $(LAW_SECONDS) --seed $(LAW_SEED)
 
 kills: setup ## Runs killed KILLS (200) times at random, from LAW_SEED (1): the tables stay the same.

@@ -144,13 +144,20 @@ def smallest(
         if not shrunk or size > 1:
             size //= 2
     for number in reversed(range(len(history.plan) - 1)):
-        plan = (*history.plan[:number], *history.plan[number + 1 :])
-        smaller = replace(history, plan=plan)
+        smaller = without_run(history, number)
         found = fails(smaller) if tries > 0 else None
         tries -= 1
         if found:
             history, difference = smaller, found
     return history, difference
+
+
+def without_run(history: History, number: int) -> History:
+    """The history less a run; the next one is asked for its days too, for what is new is run."""
+    run, following, *later = history.plan[number:]
+    days = tuple(sorted({*run.days, *following.days}))
+    plan = (*history.plan[:number], replace(following, days=days), *later)
+    return replace(history, plan=plan)
 
 
 def without_rows(history: History, at: int, size: int) -> History:

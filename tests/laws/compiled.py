@@ -124,6 +124,24 @@ def models_ahead(*tables: str) -> tuple[Model, ...]:
     return _reached(tables, readers)
 
 
+@cache
+def nearest(model: str, tables: frozenset[str]) -> tuple[str, ...]:
+    """The first of some tables on every way ahead of a model; the model itself if it is one.
+
+    Args:
+        model: name of a model.
+        tables: names of models.
+    """
+    read = _read_by()
+    found, ways, seen = set(), {model}, {model}
+    while ways:
+        found |= ways & tables
+        onward = ways - tables
+        ways = {name for name in read if read[name] & onward} - seen
+        seen |= ways
+    return tuple(sorted(found))
+
+
 def _reached(tables: Iterable[str], neighbours: Mapping[str, frozenset[str]]) -> tuple[Model, ...]:
     reached: set[str] = set()
     found = set(tables)

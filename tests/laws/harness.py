@@ -50,6 +50,7 @@ REBUILT_TABLES = (
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "experiment_statistics", "experiment_results",
 )  # fmt: skip
+TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 # Views over records, which are no function of the log: they hold what was published and when, so
 # that a rebuild has no other source of them than the records themselves (law 3 exempts them).
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
@@ -147,7 +148,7 @@ def rebuild_difference(history: History, warehouse: Warehouse) -> str | None:
     """The first difference between the warehouse at the end and one built anew from the log."""
     rebuilt = rebuild(history, warehouse.models)
     try:
-        for table in (*ORACLE_TABLES, *REBUILT_TABLES):
+        for table in TABLES:
             ours, theirs = (sorted_rows(one, table) for one in (rebuilt, warehouse))
             if ours != theirs:
                 wrong = set(ours) ^ set(theirs)
@@ -184,8 +185,7 @@ def sorted_rows(
 
 def load(history: History, number: int, warehouse: Warehouse) -> None:
     """Bring what run `number` finds in the log: new seals, and which days are closed."""
-    for _, rows in history.new_seals(number):
-        warehouse.add_rows(list(rows))
+    warehouse.add_rows([row for _, rows in history.new_seals(number) for row in rows])
     closed = history.closed_at(number)
     warehouse.set_days({day: day in closed for day in history.plan[number].visible})
     warehouse.set_erasures(history.erasures_at(number))

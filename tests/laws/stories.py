@@ -11,7 +11,6 @@ from datetime import date, datetime
 from typing import Any
 
 from tests.laws.experiment_blocks import met
-from tests.laws.harness import follow_to_end, rebuild_difference
 from tests.laws.histories import History, Row, Run, Seals, number_lines
 from tests.laws.log_rows import log_row
 
@@ -80,19 +79,6 @@ def told(
         plan.append(Run((arrived,), dict(visible), erased=frozenset(erased)))
     seals: Seals = {arrived: tuple(batches[arrived]) for arrived in sorted(batches)}
     return History(seals, tuple(plan), timezone, register)
-
-
-def outcome(history: History) -> dict[str, list[Row]]:
-    """Every table at the end of a history that keeps law 3 all along.
-
-    Raises:
-        AssertionError: a table differs from the oracle after a run, or from a rebuild at the end.
-    """
-    warehouse, difference = follow_to_end(history)
-    difference = difference or rebuild_difference(history, warehouse)
-    assert difference is None, f"{difference}\n{history.describe()}"
-    names = [m.name for m in warehouse.models if m.materialized != "view"]
-    return {name: warehouse.rows(name) for name in names}
 
 
 def one(rows: list[Row], **wanted: Any) -> Row:

@@ -6,7 +6,12 @@ Belongs here: what moves credit after the fact. Not here: how an order is shared
 
 from decimal import Decimal
 
-from tests.laws.stories import at, day, event, killed, one, outcome, told, view
+from tests.laws.judging import outcome_by
+from tests.laws.stories import at, day, event, killed, one, told, view
+
+outcome = outcome_by(
+    "fct_sessions", "fct_touchpoints", "int_order_touches", "int_lost_touches", "attribution"
+)  # fmt: skip
 
 Row = dict[str, object]
 HUNDRED = Decimal(100)

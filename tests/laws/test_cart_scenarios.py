@@ -10,9 +10,15 @@ In the shop of the laws a cart is abandoned after 24 hours and recovered within 
 from decimal import Decimal
 
 from tests.laws.broken_cart_rules import add, look, order, remove
-from tests.laws.cart_tables import killed_after, outcome
 from tests.laws.harness import Tables
+from tests.laws.judging import killed_after, outcome_by
 from tests.laws.stories import at, day, one, told
+
+CARTS = (
+    "fct_carts", "fct_cart_events", "cart_abandonment", "int_cart_actions", "int_cart_stretches",
+    "int_carts", "int_cart_days",
+)  # fmt: skip
+outcome = outcome_by(*CARTS)
 
 
 def told_of(tables: Tables) -> list[tuple[object, ...]]:
@@ -35,7 +41,7 @@ def test_a_cart_falls_due_on_a_day_that_brings_nothing():
 def test_a_cart_that_falls_due_while_a_run_dies_is_abandoned_after_the_next():
     history = told((day(11), [add("a", "11 10:00")]), (day(12), [add("b", "12 11:00", "w")]))
     for dead in ("int_cart_actions", "int_carts"):
-        tables = outcome(killed_after(history, 1, dead))
+        tables = outcome(killed_after(history, 1, dead, CARTS))
         assert told_of(tables) == [("abandoned", 10), ("open", 10)], dead
 
 

@@ -8,7 +8,10 @@ import json
 from datetime import date
 from decimal import Decimal
 
-from tests.laws.stories import Row, day, event, outcome, told
+from tests.laws.judging import outcome_by
+from tests.laws.stories import Row, day, event, told
+
+outcome = outcome_by("fct_reviews", "product_performance")
 
 
 def basket(event_id: str, name: str, when: str, *products: str, order_id: str = "1") -> Row:

@@ -7,7 +7,12 @@ Belongs here: what moves what a search led to, and where a view ends. Not here: 
 from decimal import Decimal
 
 from tests.laws.broken_engagement_rules import content, order, search
-from tests.laws.stories import day, event, killed, outcome, told, view
+from tests.laws.judging import outcome_by
+from tests.laws.stories import day, event, killed, told, view
+
+outcome = outcome_by(
+    "fct_content_views", "content_engagement", "fct_searches", "search_performance"
+)  # fmt: skip
 
 
 def led(tables):

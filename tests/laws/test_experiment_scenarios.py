@@ -4,7 +4,10 @@ Belongs here: who becomes a unit of what, and what moves it. Not here: rules bro
 (`broken_experiment_rules`), nor what units did (`test_experiment_inputs`).
 """
 
-from tests.laws.stories import at, day, event, exposure, killed, one, outcome, told, view
+from tests.laws.judging import outcome_by
+from tests.laws.stories import at, day, event, exposure, killed, one, told, view
+
+outcome = outcome_by("fct_experiment_exposures", "fct_experiment_units", "customer_360")
 
 UNITS = "fct_experiment_units"
 

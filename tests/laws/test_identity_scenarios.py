@@ -12,10 +12,16 @@ history is compared with the oracle after each run and with a rebuild at its end
 
 from tests.laws.harness import load, start
 from tests.laws.histories import History
+from tests.laws.judging import outcome_by
 from tests.laws.noticing_identity import profile, seen
 from tests.laws.oracle.events import hashed
-from tests.laws.stories import at, day, event, one, outcome, told, view
+from tests.laws.stories import at, day, event, one, told, view
 from tests.laws.warehouse import Warehouse
+
+outcome = outcome_by(
+    "fct_sessions", "map_visitor_person", "map_user_person", "dim_persons", "customer_360",
+    "kpi_daily", "int_identity_evidence", "int_key_evidence", "int_users_tied"
+)  # fmt: skip
 
 BEGINNING, END = (
     at("01 00:00").replace(year=1900, month=1),

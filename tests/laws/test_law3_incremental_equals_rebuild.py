@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.laws.batches import random_batch, recut_batch
 from tests.laws.compiled import compiled_models
@@ -27,13 +28,12 @@ from tests.laws.harness import (
     sorted_rows,
     stored_models,
 )  # fmt: skip
-from tests.laws.histories import histories
 from tests.laws.long import culprit
 from tests.laws.situations import SITUATIONS, situations_of
 
 # 540 histories; with those of hypothesis and the recut ones, over 600.
-BATCH_SEEDS = range(18)
-BATCH_SIZE = 30
+BATCH_SEEDS = range(9)
+BATCH_SIZE = 60
 ARRIVAL_COLUMNS = {
     "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed"
 }  # fmt: skip
@@ -79,21 +79,23 @@ def test_random_histories_equal_the_oracle_after_every_run_and_a_rebuild_at_the_
 
 
 @settings(
-    max_examples=30,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(histories())
-def test_any_history_equals_the_oracle_after_every_run_and_a_rebuild_at_the_end(history):
-    difference = counter_example(history)
-    assert difference is None, f"{difference}\n{history.describe()}"
+@given(st.randoms(use_true_random=False, note_method_calls=False))
+def test_any_histories_equal_the_oracle_after_every_run_and_a_rebuild_at_the_end(rng):
+    """The choices are hypothesis's, so it shrinks them; four histories side by side cost as one."""
+    batch = random_batch(rng, 4)
+    difference = counter_example(batch.whole, parts=batch.parts)
+    assert difference is None, f"{difference}\n{batch.whole.describe()}"
 
 
-@pytest.mark.parametrize("seed", [100, 101])
+@pytest.mark.parametrize("seed", [100])
 def test_cutting_arrivals_into_other_days_changes_only_arrival_columns(seed):
-    batch = random_batch(Random(seed), 20)
+    batch = random_batch(Random(seed), 40)
     other = recut_batch(Random(seed), batch)
     assert other.as_of == batch.whole.as_of
     assert len(other.log_rows) == len(batch.whole.log_rows)

@@ -1,16 +1,19 @@
 """Law 3 when a run dies: wherever it does, once or twice, the runs after it mend everything.
 
-Belongs here: kills before each model, inside models, and of the run that should have mended the
-first kill. Not here: kills at places of chance (`test_law3_incremental_equals_rebuild`).
+Belongs here: kills after each stored model, inside models, and of the run that should have mended
+the first kill. Not here: kills at places of chance (`test_law3_incremental_equals_rebuild`).
 
 A test walks through the run that dies only once. Before each model it does all that would come
 after a kill there, compares, takes that back, and lets the killed run go on to the next model.
 """
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import pairwise
 from random import Random
+
+import pytest
 
 from tests.laws.batches import APART, next_base, side_by_side
 from tests.laws.compiled import compiled_models, statements
@@ -95,16 +98,14 @@ def run_whole(history: History, numbers: range, warehouse: Warehouse) -> None:
         start(warehouse, history.plan[number].days, None)
 
 
-def not_mended(
-    seed: int, number: int, mend: Mend, places: Collection[int] | None = None
-) -> list[str]:
+def not_mended(seed: int, number: int, mend: Mend, places: Collection[int]) -> list[str]:
     """Kill a run before every model and after the last one; say where what came after mends it not.
 
     Args:
         seed: of the shop.
         number: the run that is killed.
         mend: what comes after a kill before the model of a number.
-        places: kill before these models alone.
+        places: kill before the models of these numbers.
     """
     history, warehouse = shop(seed), Warehouse()
     run_whole(history, range(number), warehouse)
@@ -113,7 +114,7 @@ def not_mended(
     names = [model.name for model in warehouse.models]
     failures = []
     for place in range(len(names) + 1):
-        if places is None or place in places:
+        if place in places:
             TRIED.kills += 1
             TRIED.histories += SIZE
             with warehouse.undone():
@@ -129,7 +130,22 @@ def not_mended(
     return failures
 
 
-def test_the_next_run_mends_a_kill_before_any_model_and_inside_each():
+def after_stored_models(every: int = 1) -> list[int]:
+    """Places right after the models whose rows outlive a run, and before all of them.
+
+    Between two of these a run leaves what it left at the first: scratch tables are made anew.
+
+    Args:
+        every: so many places further is the next; with FOOTFALL_ALL_RULES set, the one after.
+    """
+    scratch = {"scratch", "view", "made_view"}
+    models = enumerate(compiled_models(), start=1)
+    stored = [place for place, model in models if model.materialized not in scratch]
+    return [0, *stored][:: 1 if os.environ.get("FOOTFALL_ALL_RULES") else every]
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_the_next_run_mends_a_kill_after_any_stored_model_and_inside_each(half):
     """The next run brings other days; those of the killed one are owed.
 
     Every model has died before after each of its statements, and left nothing.
@@ -138,11 +154,11 @@ def test_the_next_run_mends_a_kill_before_any_model_and_inside_each():
     def mend(warehouse: Warehouse, place: int) -> None:
         run_whole(shop(OWED_ALONE), range(LAST, LAST + 1), warehouse)
 
-    assert not_mended(OWED_ALONE, MIDDLE, mend) == []
+    assert not_mended(OWED_ALONE, MIDDLE, mend, after_stored_models()[half::2]) == []
 
 
 def test_a_run_that_dies_elsewhere_than_the_one_before_it_is_mended_too():
-    """The first run dies, before every second model; the next one anywhere; the third finishes."""
+    """The first run dies, the next one anywhere; the third finishes."""
     history, models = shop(14), compiled_models()
 
     def mend(warehouse: Warehouse, place: int) -> None:
@@ -150,19 +166,14 @@ def test_a_run_that_dies_elsewhere_than_the_one_before_it_is_mended_too():
         start(warehouse, history.plan[MIDDLE].days, Kill(11 * place % (len(models) + 1)))
         run_whole(history, range(LAST, LAST + 1), warehouse)
 
-    assert not_mended(14, FIRST, mend, range(1, len(models) + 1, 2)) == []
+    assert not_mended(14, FIRST, mend, after_stored_models(4)) == []
 
 
-def test_the_same_run_once_more_mends_a_kill_after_any_stored_model():
-    """Scratch tables apart, only these change what a kill leaves behind."""
-    scratch = {"scratch", "view", "made_view"}
-    models = enumerate(compiled_models())
-    stored = [place for place, model in models if model.materialized not in scratch]
-
+def test_the_same_run_once_more_mends_a_kill_after_a_stored_model():
     def mend(warehouse: Warehouse, place: int) -> None:
         start(warehouse, (), None)
 
-    assert not_mended(11, LAST, mend, {place + 1 for place in stored}) == []
+    assert not_mended(11, LAST, mend, after_stored_models(2)) == []
 
 
 def test_a_run_that_forgets_what_a_killed_one_owed_is_noticed():

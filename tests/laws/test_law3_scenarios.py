@@ -8,7 +8,10 @@ import hashlib
 from datetime import timedelta
 from decimal import Decimal
 
-from tests.laws.stories import at, day, event, killed, one, outcome, told, view
+from tests.laws.judging import OF_THE_SPINE, outcome_by
+from tests.laws.stories import at, day, event, killed, one, told, view
+
+outcome = outcome_by(*OF_THE_SPINE)
 
 
 def md5(*parts: str) -> str:

@@ -7,18 +7,17 @@ bytes of every file of D. Not here: what a model makes of its inputs (`tests/uni
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dagster_project import model_inputs, training
-from dagster_project.ingest.config import load_settings
+from dagster_project.ingest.config import Settings, load_settings
 from dagster_project.model_inputs import ModelInputs
 from dagster_project.state import StatePaths
-from tests.laws.compiled import Model
+from tests.laws.compiled import compiled_models, models_behind
 from tests.laws.model_shop import D, load, the_shop_up_to_d, what_arrives_later
 from tests.laws.stories import day
 from tests.laws.warehouse import Warehouse
@@ -28,70 +27,91 @@ BOUNDS = {"ml_logins": 1, "ml_kpi_series": 1, "ml_users_tied": 1, "ml_experiment
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> StatePaths:
-    (tmp_path / "footfall.yml").write_text("sources: {}\n")
-    return StatePaths(tmp_path)
+# What each family is trained by.
+TRAINED_BY = {
+    "recommendations": training.train_recommendations,
+    "anomaly_scores": training.score_anomalies,
+    "experiment_statistics": training.analyse_experiments,
+}
 
 
-@pytest.fixture
-def warehouse(paths: StatePaths, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """The warehouse when D was its last day; training reads it."""
+@dataclass(frozen=True)
+class Shop:
+    """A shop that late days have come to, and what its models of D were before they came."""
+
+    paths: StatePaths
+    settings: Settings
+    warehouse: Warehouse
+    rows: dict[str, int]
+    before: dict[str, bytes]
+
+    def trained(self, *families: str) -> dict[str, bytes]:
+        """Train families on D, by default all; the bytes of all files that are there then."""
+        for family in families or TRAINED_BY:
+            TRAINED_BY[family](self.paths, self.settings, [D])
+        return bytes_of(self.paths)
+
+
+def bytes_of(paths: StatePaths) -> dict[str, bytes]:
+    """Every file of D's models and of what they made."""
+    files = [*paths.ml.rglob("*.parquet"), *paths.models.rglob("*.json")]
+    return {
+        str(file.relative_to(paths.home)): file.read_bytes()
+        for file in sorted(files)
+        if str(D) in str(file)
+    }
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Models are trained when D is the last day; then late days arrive."""
+    paths = StatePaths(tmp_path_factory.mktemp("law4"))
+    paths.settings_file.write_text("sources: {}\n")
+    settings = load_settings(paths.settings_file)
+    inputs = [one.name for one in compiled_models() if one.relation.startswith("ml_inputs.")]
     warehouse = Warehouse()
+    warehouse.models = models_behind(*inputs)
     load(warehouse, the_shop_up_to_d(), [day(number) for number in range(1, 21)])
-    monkeypatch.setattr(
-        model_inputs, "opened", lambda _: nullcontext(ModelInputs(warehouse.con, 0))
-    )
-    yield warehouse
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_inputs, "opened", lambda _: nullcontext(ModelInputs(warehouse.con, 0)))
+        rows: dict[str, int] = {}
+        for train in TRAINED_BY.values():
+            rows |= train(paths, settings, [D])[D].rows
+        before = bytes_of(paths)
+        for arrived, late in what_arrives_later():
+            load(warehouse, late, [arrived])
+        yield Shop(paths, settings, warehouse, rows, before)
     warehouse.con.close()
 
 
-def load_later_days(warehouse: Warehouse) -> None:
-    for arrived, rows in what_arrives_later():
-        load(warehouse, rows, [arrived])
-
-
-def trained(paths: StatePaths) -> dict[str, bytes]:
-    """Train every family on D; the bytes of all that they wrote."""
-    settings = load_settings(paths.settings_file)
-    training.train_recommendations(paths, settings, [D])
-    training.score_anomalies(paths, settings, [D])
-    training.analyse_experiments(paths, settings, [D])
-    files = [*paths.ml.rglob("*.parquet"), *paths.models.rglob("*.json")]
-    return {str(file.relative_to(paths.home)): file.read_bytes() for file in sorted(files)}
-
-
-def peek(warehouse: Warehouse, table: str, place: int) -> None:
-    """Make an input of the models forget its bound: one of the places where it looks at D."""
-    model: Model = next(one for one in warehouse.models if one.name == table)
+@contextmanager
+def peeking(warehouse: Warehouse, table: str, place: int) -> Iterator[None]:
+    """An input of the models forgets its bound, in one of the places where it looks at D."""
+    model = next(one for one in warehouse.models if one.name == table)
     pieces = model.sql.split(BOUND)
     assert len(pieces) == 1 + BOUNDS.get(table, 2)
     sql = BOUND.join(pieces[: place + 1]) + "true" + BOUND.join(pieces[place + 1 :])
     warehouse.con.execute(f"create or replace view {model.relation} as {sql}")
+    yield
+    warehouse.con.execute(f"create or replace view {model.relation} as {model.sql}")
 
 
-def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(paths, warehouse):
-    before = trained(paths)
-    assert {name.split("/")[1] for name in before} == {
+def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(shop):
+    assert {name.split("/")[1] for name in shop.before} == {
         *training.OUTPUTS,
         "recommendations",
         "anomalies",
         "experiments",
     }
-    load_later_days(warehouse)
-    assert trained(paths) == before
+    assert shop.trained() == shop.before
 
 
-def test_every_output_of_the_day_holds_rows(paths, warehouse):
-    settings = load_settings(paths.settings_file)
-    made: dict[str, Any] = training.train_recommendations(paths, settings, [D])[D].rows
-    made |= training.score_anomalies(paths, settings, [D])[D].rows
-    made |= training.analyse_experiments(paths, settings, [D])[D].rows
+def test_every_output_of_the_day_holds_rows(shop):
     # 24 log-ins of D, and the counts that have values on more than 14 days.
-    assert made["recommendations"] > 0
-    assert made["similar_products"] > 0
-    assert made["anomaly_scores"] >= 24
-    assert made["experiment_statistics"] > 0
+    assert shop.rows["recommendations"] > 0
+    assert shop.rows["similar_products"] > 0
+    assert shop.rows["anomaly_scores"] >= 24
+    assert shop.rows["experiment_statistics"] > 0
 
 
 @pytest.mark.parametrize(
@@ -111,24 +131,21 @@ def test_every_output_of_the_day_holds_rows(paths, warehouse):
         ("ml_experiment_acts", 5, "experiment_statistics"),
     ],
 )
-def test_an_input_that_peeks_would_be_found(paths, warehouse, table, place, family):
-    before = trained(paths)
-    load_later_days(warehouse)
-    peek(warehouse, table, place)
-    after = trained(paths)
-    changed = {name.split("/")[1] for name in before if before[name] != after[name]}
+def test_an_input_that_peeks_would_be_found(shop, table, place, family):
+    with peeking(shop.warehouse, table, place):
+        after = shop.trained(family)
+    changed = {name.split("/")[1] for name in after if after[name] != shop.before[name]}
     assert family in changed
+    assert shop.trained(family) == shop.before
 
 
-def test_the_next_days_model_does_see_what_arrived_late(paths, warehouse):
-    before = trained(paths)
-    load_later_days(warehouse)
-    settings = load_settings(paths.settings_file)
+def test_the_next_days_model_does_see_what_arrived_late(shop):
     later = D + timedelta(days=3)
-    training.train_recommendations(paths, settings, [later])
-    name = f"ml/recommendations/partition_date={later}/part.parquet"
-    assert (paths.home / name).read_bytes() != before[name.replace(str(later), str(D))]
-    (known,) = warehouse.con.execute(
+    training.train_recommendations(shop.paths, shop.settings, [later])
+    file = shop.paths.ml / f"recommendations/partition_date={later}/part.parquet"
+    of_d = shop.before[f"ml/recommendations/partition_date={D}/part.parquet"]
+    assert file.read_bytes() != of_d
+    (known,) = shop.warehouse.con.execute(
         "select count(distinct person_id) from ml_inputs.ml_interactions"
     ).fetchall()[0]
     # 24 that logged in from the start, three of whom are three others by the keys of the CRM, and
@@ -136,13 +153,13 @@ def test_the_next_days_model_does_see_what_arrived_late(paths, warehouse):
     assert known == 24 - 3 + 12
 
 
-def test_users_tied_by_a_key_that_came_later_are_not_yet_one_person_on_the_day(warehouse):
-    load_later_days(warehouse)
+def test_users_tied_by_a_key_that_came_later_are_not_yet_one_person_on_the_day(shop):
+    con = shop.warehouse.con
     fifth = {"u2": "u2", "u6": "u2"}
     for as_of, tied in ((D, fifth), (day(23), fifth | {"u0": "u0", "u4": "u0", "u8": "u8",
                                                        "u12": "u8"})):  # fmt: skip
-        warehouse.con.execute(f"set variable as_of_date = '{as_of}'")
-        found = dict(warehouse.con.execute("from ml_inputs.ml_users_tied").fetchall())
+        con.execute(f"set variable as_of_date = '{as_of}'")
+        found = dict(con.execute("from ml_inputs.ml_users_tied").fetchall())
         assert found == {
             user: hashlib.md5(f"user\x1f{oldest}".encode()).hexdigest()
             for user, oldest in tied.items()

@@ -6,7 +6,10 @@ Belongs here: what late data does to transitions and paths. Not here: the counti
 
 from datetime import date
 
-from tests.laws.stories import day, event, killed, outcome, told, view
+from tests.laws.judging import outcome_by
+from tests.laws.stories import day, event, killed, told, view
+
+outcome = outcome_by("behaviour_transitions", "top_paths", "int_transition_days", "int_path_days")
 
 Row = dict[str, object]
 
@@ -50,6 +53,18 @@ def test_a_late_event_that_joins_two_sessions_moves_one_into_the_month_before():
         ("page_viewed", "(exit)"): 1,
     }
     assert paths(tables) == {"page_viewed": 1}
+
+
+def test_a_run_killed_once_sessions_have_moved_is_mended_by_the_next():
+    """The dates that sessions left can be told from events alone by then."""
+    history = told(
+        (day(12), [view("a", "11 23:40"), event("b", "product_viewed", "12 00:20")]),
+        (day(13), [event("between", "product_added", "11 23:58")]),
+    )
+    for share in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        tables = outcome(killed(history, 1, share))
+        assert paths(tables) == {"page_viewed > product_added > product_viewed": 1}, share
+        assert ("(start)", "product_viewed") not in steps(tables, date(2026, 5, 1)), share
 
 
 def row_of_june(event_id: str, minutes: int) -> Row:

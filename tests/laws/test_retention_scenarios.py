@@ -8,7 +8,12 @@ itself (`tests/unit/laws/test_oracle_retention.py`), nor rules broken on purpose
 
 from datetime import date
 
-from tests.laws.stories import day, event, killed, outcome, told, view
+from tests.laws.judging import outcome_by
+from tests.laws.stories import day, event, killed, told, view
+
+outcome = outcome_by(
+    "retention_cohorts", "int_person_cohorts", "int_cohort_activity", "customer_360"
+)  # fmt: skip
 
 Row = dict[str, object]
 

@@ -17,9 +17,12 @@ from ml.anomaly_series import score_last_day, score_series
 from tests.landed_days import event as landed_event
 from tests.landed_days import json_lines, land, load, sealed_files, state_with
 from tests.laws.compiled import compiled_models
+from tests.laws.judging import OF_THE_SPINE, outcome_by
 from tests.laws.long_history import arriving, day_number
 from tests.laws.rows_read import ROW_GROUP, read_by_model, warehouse_in_small_row_groups
-from tests.laws.stories import at, day, event, one, outcome, told, view
+from tests.laws.stories import at, day, event, one, told, view
+
+outcome = outcome_by(*OF_THE_SPINE)
 
 Rows = list[dict[str, Any]]
 

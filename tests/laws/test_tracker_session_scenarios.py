@@ -9,7 +9,10 @@ from datetime import timedelta
 import pytest
 
 from tests.laws.histories import History
-from tests.laws.stories import Step, at, day, event, killed, outcome, told, view
+from tests.laws.judging import outcome_by
+from tests.laws.stories import Step, at, day, event, killed, told, view
+
+outcome = outcome_by("fct_sessions", "fct_events", "fct_touchpoints")
 
 Row = dict[str, object]
 

@@ -14,8 +14,13 @@ from decimal import Decimal
 import pytest
 
 from tests.laws.compiled import compiled_models
-from tests.laws.stories import at, day, event, killed, outcome, told
+from tests.laws.judging import outcome_by
+from tests.laws.stories import at, day, event, killed, told
 from tests.laws.warehouse import Warehouse
+
+outcome = outcome_by(
+    "trigger_firings", "int_trigger_events", "int_trigger_carts", "int_trigger_firings"
+)  # fmt: skip
 
 Row = dict[str, object]
 

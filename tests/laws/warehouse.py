@@ -6,9 +6,10 @@ hold, nor which run of a history comes when (`harness`).
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -219,19 +220,15 @@ class Warehouse:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
+    """A value that equals another one of its kind, up to the last digits of a number."""
+    kind = type(value)
+    if kind is Decimal:
         return round(float(value), 6)
-    if isinstance(value, float):
+    if kind is float:
         return None if math.isnan(value) else float(f"{value:.9g}")
-    if isinstance(value, list | tuple):
-        return tuple(_plain(item) for item in value)
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bool) or value is None:
-        return value
-    return float(value) if isinstance(value, int) else value
+    if kind is list or kind is tuple:
+        return tuple(map(_plain, value))
+    return value
 
 
 def first_difference(table: str, expected: list[Row], found: list[Row]) -> str | None:
@@ -242,12 +239,16 @@ def first_difference(table: str, expected: list[Row], found: list[Row]) -> str |
     missing = [column for column in columns if found and column not in found[0]]
     if missing:
         return f"{table}: no column {missing}"
-    ours = sorted([tuple(_plain(row[c]) for c in columns) for row in expected], key=repr)
-    theirs = sorted([tuple(_plain(row[c]) for c in columns) for row in found], key=repr)
+    ours, theirs = (
+        Counter(tuple(_plain(row[c]) for c in columns) for row in rows)
+        for rows in (expected, found)
+    )
     if ours == theirs:
         return None
-    only_ours = [dict(zip(columns, row, strict=True)) for row in ours if row not in theirs]
-    only_theirs = [dict(zip(columns, row, strict=True)) for row in theirs if row not in ours]
+    only_ours, only_theirs = (
+        [dict(zip(columns, row, strict=True)) for row in sorted(rows.elements(), key=repr)]
+        for rows in (ours - theirs, theirs - ours)
+    )
     for one in only_ours[:1]:
         near = min(
             only_theirs, key=lambda row: sum(row[c] != one[c] for c in columns), default=None
@@ -260,5 +261,5 @@ def first_difference(table: str, expected: list[Row], found: list[Row]) -> str |
             )
     return (
         f"{table}: missing {only_ours[:2]}, unexpected {only_theirs[:2]} "
-        f"(rows {len(ours)}/{len(theirs)})"
+        f"(rows {len(expected)}/{len(found)})"
     )

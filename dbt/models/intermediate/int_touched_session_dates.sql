@@ -1,11 +1,12 @@
--- The report dates on which other sessions may begin now, or sessions with other events.
+-- The report dates on which other sessions may begin now, or sessions with other events. Told from
+-- events, not from the sessions before and after: a killed run may have stored those already.
 with
 
 dates as (
 
-    select report_date from {{ ref('int_sessions_remade') }}
+    select report_date from {{ ref('int_touched_points') }}
     union
-    select report_date from {{ ref('int_session_windows') }}
+    select report_date from {{ ref('int_events_sessionized') }}
 
 ),
 
