@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np
-import yaml
 
-from dagster_project.dbt_build import project_dir
 from dagster_project.ingest.errors import FootfallError
+from dagster_project.metrics_file import declared_ratios
 from ml.experiment_power import Baseline
 from ml.experiment_statistics import Moments, ratio_of_sums
 
@@ -106,11 +105,9 @@ class Measured:
 @cache
 def declared_metrics() -> dict[str, dict[str, Any]]:
     """The ratios of `dbt/macros/metrics.sql` that experiments are judged by, by name."""
-    text = (project_dir() / "macros" / "metrics.sql").read_text()
-    block = text.split("{% set text %}")[1].split("{% endset %}")[0]
     return {
         one["name"]: one
-        for one in yaml.safe_load(block)
+        for one in declared_ratios()
         if one["by_dimension"] or "experiment_results" in one.get("of", ())
     }
 

@@ -30,6 +30,8 @@ from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
 SCHEMAS: Final = ("core", "marts", "ml", "dq")
+# Views that tools read on top of these; they stay views, for their rows are those of the events.
+VIEWED_SCHEMAS: Final = ("semantic",)
 PARQUET_SCHEMAS: Final = ("marts", "ml")
 CURRENT: Final = "current"
 DATABASE: Final = "footfall.duckdb"
@@ -173,6 +175,7 @@ def _build(warehouse: Path, folder: Path) -> dict[str, int]:
                 con.execute(f"create table {name} as from warehouse.{name}")
                 counted = con.execute(f"select count(*) from {name}").fetchone()
                 rows[f"{schema}.{table}"] = int(counted[0]) if counted else 0
+            _add_views(con)
             con.execute("commit")
             con.execute("detach warehouse")
             _export(con, folder / PARQUET, list(rows))
@@ -185,6 +188,25 @@ def _build(warehouse: Path, folder: Path) -> dict[str, int]:
     if not rows:
         raise PublishError(f"{warehouse}: holds no table to publish; run `footfall run`")
     return rows
+
+
+def _add_views(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the views that tools read over the new tables; what reads other schemas is a table."""
+    found = con.execute(
+        "select schema_name, view_name, sql from duckdb_views() where database_name = 'warehouse' "
+        "and list_contains(?, schema_name) order by 1, 2",
+        [list(VIEWED_SCHEMAS)],
+    ).fetchall()
+    kept = []
+    for schema, view, sql in found:
+        con.execute(f"create schema if not exists {_name(schema)}")
+        if "intermediate." in sql:
+            name = f"{_name(schema)}.{_name(view)}"
+            con.execute(f"create table {name} as from warehouse.{name}")
+        else:
+            kept.append(sql)
+    for sql in kept:
+        con.execute(sql)
 
 
 def _built_from_seal(warehouse: Path) -> int | None:

@@ -14,7 +14,7 @@ from dagster_project.state import StatePaths
 from dagster_project.storage_errors import storage_line
 
 LAYER_TAG = "footfall/layer"
-_GROUPS = {"marts": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
+_GROUPS = {"marts": "marts", "semantic": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
 _OWNERS = {
     "core": "team:data-engineering",
     "marts": "team:analytics-engineering",

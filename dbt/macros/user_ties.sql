@@ -232,15 +232,16 @@
 
 {#
     Acts with their persons: all columns of a CTE that has visitor_id and user_id, and person_id as
-    resolved now. `at` is the column of the time at which the visitor's person is asked for.
+    resolved now. `at` is the column of the time at which the visitor's person is asked for;
+    `users` and `visitors` are the relations that say whose users and visitors are.
 #}
-{% macro acts_of_persons(acts, at) -%}
+{% macro acts_of_persons(acts, at, users=none, visitors=none) -%}
     select
         {{ acts }}.*,
         {{ person_of_act(acts, 'tied') }} as person_id,
     from {{ acts }}
-    left join {{ ref('int_users_tied') }} as tied on {{ acts }}.user_id = tied.user_id
-    left join {{ ref('map_visitor_person') }} as map
+    left join {{ users or ref('int_users_tied') }} as tied on {{ acts }}.user_id = tied.user_id
+    left join {{ visitors or ref('map_visitor_person') }} as map
         on {{ acts }}.visitor_id = map.visitor_id
         and {{ acts }}.{{ at }} >= map.valid_from
         and {{ acts }}.{{ at }} < map.valid_to

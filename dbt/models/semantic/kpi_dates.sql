@@ -1,0 +1,12 @@
+-- What is known of a date alone, by no dimension; its dates are MetricFlow's time spine.
+select
+    report_date,
+    carts,
+    ended_carts,
+    abandoned_carts,
+    dau,
+    wau,
+    mau,
+    cumulative_net_revenue,
+    cumulative_buyers,
+from {{ ref_beside('kpi_daily') }}
