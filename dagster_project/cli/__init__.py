@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export-person": ("export_person", "give out all that is held of a person, as JSON"),
     "erase-person": ("erase_person", "erase a person, now and from every later rebuild"),
     "query": ("query", "read the published tables with SQL"),
+    "metrics": ("metrics", "answer any metric by any dimension, through MetricFlow"),
     "plan-experiment": ("plan_experiment", "say how many persons and days an experiment needs"),
     "simulate": ("simulate", "write a shop's event files with known ground truth"),
     "doctor": ("doctor", "say what is wrong with the installation or the state"),

@@ -1,0 +1,103 @@
+"""`footfall metrics METRICS`: any metric by any dimension and period, from what is published."""
+
+import argparse
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any, Final
+
+from dagster_project import metric_queries
+from dagster_project.cli.arrival_date import arrival_date
+from dagster_project.cli.query import read_published
+from dagster_project.cli.tables import render_csv, render_json, render_table
+from dagster_project.ingest.errors import UsageError
+from dagster_project.metric_queries import DIMENSIONS, GRAINS, Question
+from dagster_project.state import StatePaths
+
+_FORMATS: Final = {"table": render_table, "csv": render_csv, "json": render_json}
+
+
+def register(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "metrics",
+        help="answer any metric by any dimension, through MetricFlow",
+        description="Work out metrics by dimension and period from the published tables. Without "
+        "METRICS it lists them.",
+        epilog="Example: footfall metrics sessions,bounce_rate --by week,channel --order 'sessions desc'",
+    )
+    parser.add_argument("metrics", metavar="METRICS", nargs="?", type=_names, default=[])
+    parser.add_argument(
+        "--by",
+        type=_names,
+        default=[],
+        metavar="NAMES",
+        help=f"periods ({', '.join(GRAINS)}) and dimensions ({', '.join(DIMENSIONS)})",
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="in MetricFlow's form: \"{{ Dimension('kpi__channel') }} = 'Email'\"; may be repeated",
+    )
+    parser.add_argument("--from", dest="first", type=arrival_date, metavar="D", help="first report date")
+    parser.add_argument("--to", dest="last", type=arrival_date, metavar="D", help="last report date")
+    parser.add_argument(
+        "--order", type=_names, default=[], metavar="NAMES", help="such as 'sessions desc,channel'"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    parser.add_argument("--format", choices=sorted(_FORMATS), default="table")
+    parser.add_argument("--sql", action="store_true", help="print the statement, do not run it")
+    parser.add_argument(
+        "--project", type=Path, metavar="DIR", help="write a dbt project there, for `mf` itself"
+    )
+
+
+def run(args: argparse.Namespace, home: Path) -> int:
+    """Print what was asked for."""
+    paths = StatePaths(home)
+    if args.project is not None:
+        folder = args.project.expanduser().absolute()
+        metric_queries.write_project(paths, folder)
+        print(f"export DBT_PROJECT_DIR='{folder}' DBT_PROFILES_DIR='{folder}'")
+        return 0
+    manifest = metric_queries.semantic_manifest(paths)
+    if not args.metrics:
+        known = metric_queries.metric_names(manifest)
+        heads, rows = ["metric", "meaning"], list(known.items())
+        if args.format == "table":
+            print(render_table(heads, rows, max_cell=140))
+        else:
+            print(_FORMATS[args.format](heads, rows))
+        return 0
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f"--limit {args.limit}: is below 1; give a number of rows")
+    question = Question(
+        metrics=args.metrics,
+        by=args.by,
+        where=args.where,
+        first=args.first and datetime.combine(args.first, time.min),
+        last=args.last and datetime.combine(args.last, time.min),
+        order=args.order,
+        limit=args.limit,
+    )
+    sql = metric_queries.metric_sql(manifest, question)
+    if args.sql:
+        print(sql)
+        return 0
+    columns, answer, _ = read_published(paths, sql)
+    shown = [name.removeprefix("metric_time__").removeprefix("kpi__") for name in columns]
+    print(_FORMATS[args.format](shown, [[_plain(value) for value in row] for row in answer]))
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("no name; give them with commas between")
+    return names
+
+
+def _plain(value: Any) -> Any:
+    """Periods are dates: MetricFlow makes timestamps of them."""
+    return value.date() if isinstance(value, datetime) else value
