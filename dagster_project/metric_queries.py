@@ -73,7 +73,7 @@ class Question:
 
 
 def semantic_manifest(paths: StatePaths) -> str:
-    """What dbt has made of the semantic models, as JSON; the project is parsed if it has changed."""
+    """What dbt has made of the semantic models, as JSON; parsed anew if the project has changed."""
     file = dbt_build.manifest_path(paths).parent / "semantic_manifest.json"
     return file.read_text()
 

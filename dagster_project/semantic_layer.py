@@ -1,9 +1,9 @@
 """dbt semantic models and metrics: `dbt/models/semantic`, in the form that MetricFlow reads.
 
-Belongs here: the two files of YAML that follow from what counts are made of (`_semantic.yml`), what
-kpi_daily says of them, and the ratios of the one metrics file.
-`python -m dagster_project.semantic_layer` writes them; a test says when they are behind. dbt renders
-no macro in this YAML, so the files are committed. Not here: asking for a metric (`cli/metrics.py`).
+Belongs here: the two files of YAML that follow from what counts are made of (`_semantic.yml`),
+what kpi_daily says of them, and the ratios of the one metrics file. dbt renders no macro in this
+YAML, so `python -m dagster_project.semantic_layer` writes it, and a test says when it is behind.
+Not here: asking for a metric (`metric_queries`).
 """
 
 import re
@@ -86,9 +86,7 @@ def _counts(columns: dict[str, list[_Column]]) -> dict[str, str]:
     return found
 
 
-def _check(
-    described: list[_Column], counts: dict[str, str], ratios: list[dict[str, Any]]
-) -> None:
+def _check(described: list[_Column], counts: dict[str, str], ratios: list[dict[str, Any]]) -> None:
     """See that the semantic layer has every column of kpi_daily, and no other."""
     wanted = {column["name"] for column in described} - {"report_date"}
     have = {*counts, *(one["name"] for one in ratios)}

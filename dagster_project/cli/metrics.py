@@ -23,7 +23,7 @@ def register(subparsers: Any) -> None:
         help="answer any metric by any dimension, through MetricFlow",
         description="Work out metrics by dimension and period from the published tables. Without "
         "METRICS it lists them.",
-        epilog="Example: footfall metrics sessions,bounce_rate --by week,channel --order 'sessions desc'",
+        epilog="Example: footfall metrics sessions,bounce_rate --by week,channel",
     )
     parser.add_argument("metrics", metavar="METRICS", nargs="?", type=_names, default=[])
     parser.add_argument(
@@ -40,8 +40,12 @@ def register(subparsers: Any) -> None:
         metavar="CONDITION",
         help="in MetricFlow's form: \"{{ Dimension('kpi__channel') }} = 'Email'\"; may be repeated",
     )
-    parser.add_argument("--from", dest="first", type=arrival_date, metavar="D", help="first report date")
-    parser.add_argument("--to", dest="last", type=arrival_date, metavar="D", help="last report date")
+    parser.add_argument(
+        "--from", dest="first", type=arrival_date, metavar="D", help="first report date"
+    )
+    parser.add_argument(
+        "--to", dest="last", type=arrival_date, metavar="D", help="last report date"
+    )
     parser.add_argument(
         "--order", type=_names, default=[], metavar="NAMES", help="such as 'sessions desc,channel'"
     )
@@ -86,8 +90,11 @@ def run(args: argparse.Namespace, home: Path) -> int:
         print(sql)
         return 0
     columns, answer, _ = read_published(paths, sql)
-    shown = [name.removeprefix("metric_time__").removeprefix("kpi__") for name in columns]
-    print(_FORMATS[args.format](shown, [[_plain(value) for value in row] for row in answer]))
+    # MetricFlow puts counts before ratios; who asks has an order of his own.
+    keys = [name for name in columns if name not in args.metrics]
+    order = [columns.index(name) for name in [*keys, *dict.fromkeys(args.metrics)]]
+    heads = [columns[at].removeprefix("metric_time__").removeprefix("kpi__") for at in order]
+    print(_FORMATS[args.format](heads, [[_plain(row[at]) for at in order] for row in answer]))
     return 0
 
 

@@ -149,6 +149,7 @@ def test_every_asset_has_an_owner_and_one_of_five_groups(all_specs):
 def test_groups_follow_the_layers(specs):
     of_layer = {
         "staging": "core", "intermediate": "core", "core": "core", "marts": "marts", "dq": "marts",
+        "semantic": "marts",
         "ml_inputs": "ml", "ml_outputs": "ml", "ml": "ml",
     }  # fmt: skip
     for key, spec in specs.items():

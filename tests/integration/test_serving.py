@@ -68,6 +68,22 @@ def test_version_holds_the_public_schemas_with_views_as_tables(paths: StatePaths
     assert (columns, rows, is_cut) == (["mark", "revenue"], [(1, Decimal("1.5000"))], False)
 
 
+def test_views_for_tools_stay_views_over_what_is_published(paths: StatePaths) -> None:
+    with duckdb.connect(str(paths.warehouse_db)) as con:
+        con.execute("create schema semantic")
+        con.execute("create view semantic.hidden as select a from intermediate.int_hidden")
+        con.execute(
+            "create view semantic.acts as select mark, a from core.fct_events, semantic.hidden"
+        )
+
+    version = publish(paths)
+
+    assert not any(name.startswith("semantic.") for name in version.tables)
+    assert read_published(paths, "from semantic.acts")[1] == [(1, 1)]
+    views = "select view_name from duckdb_views() where schema_name = 'semantic'"
+    assert read_published(paths, views)[1] == [("acts",)]
+
+
 def test_marts_and_model_tables_are_parquet_too(paths: StatePaths) -> None:
     publish(paths)
 

@@ -82,10 +82,11 @@ event_acts as (
     from event_persons
     left join sessions on event_persons.session_id = sessions.session_id
     -- An event that shows several items is as many impressions: the join multiplies its row, whose
-    -- other counts are of distinct ids.
+    -- other counts are of distinct ids. One key: DuckDB compares every row with every other where a
+    -- side's own condition stands beside it.
     left join impression_lines
-        on event_persons.event_key = impression_lines.event_key
-        and event_persons.role = 'impression'
+        on case when event_persons.role = 'impression' then event_persons.event_key end
+        = impression_lines.event_key
 
 ),
 
