@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,8 +67,8 @@ class Question:
     metrics: Sequence[str]
     by: Sequence[str] = ()
     where: Sequence[str] = ()
-    first: Any = None
-    last: Any = None
+    first: date | None = None
+    last: date | None = None
     order: Sequence[str] = ()
     limit: int | None = None
 
@@ -113,9 +114,7 @@ def metric_sql(manifest: str, question: Question) -> str:
         request = MetricFlowQueryRequest.create(
             metric_names=list(question.metrics),
             group_by_names=[_long_name(name) for name in question.by],
-            where_constraints=list(question.where) or None,
-            time_constraint_start=question.first,
-            time_constraint_end=question.last,
+            where_constraints=[*question.where, *_within(question)] or None,
             order_by_names=[_ordered(name) for name in question.order or question.by],
             limit=question.limit,
         )
@@ -135,6 +134,16 @@ def _dialect() -> Any:
         sql_plan_renderer = DuckDbSqlPlanRenderer()
 
     return Dialect()
+
+
+def _within(question: Question) -> list[str]:
+    """Bounds as conditions: MetricFlow's own would be widened to whole months of a month's rows."""
+    bounds = [(">=", question.first), ("<=", question.last)]
+    return [
+        f"{{{{ TimeDimension('metric_time', 'day') }}}} {compare} date '{day}'"
+        for compare, day in bounds
+        if day is not None
+    ]
 
 
 def _long_name(name: str) -> str:

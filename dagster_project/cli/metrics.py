@@ -1,7 +1,7 @@
 """`footfall metrics METRICS`: any metric by any dimension and period, from what is published."""
 
 import argparse
-from datetime import datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,11 +77,11 @@ def run(args: argparse.Namespace, home: Path) -> int:
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: is below 1; give a number of rows")
     question = Question(
-        metrics=args.metrics,
+        metrics=list(dict.fromkeys(args.metrics)),
         by=args.by,
         where=args.where,
-        first=args.first and datetime.combine(args.first, time.min),
-        last=args.last and datetime.combine(args.last, time.min),
+        first=args.first,
+        last=args.last,
         order=args.order,
         limit=args.limit,
     )

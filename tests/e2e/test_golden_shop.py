@@ -180,6 +180,16 @@ def test_persons_of_a_week_are_no_sum_of_days(shop, manifest):
     assert week == ((monday,), {"visitors": 3, "persons": 2, "sessions": 5, "dau": 0})
 
 
+def test_bounds_cut_a_longer_period_and_hold_for_every_condition(home):
+    direct, organic = (f"{{{{ Dimension('kpi__channel') }}}} = '{c}'" for c in CHANNELS)
+    tuesday = ["--from", str(DAYS[1]), "--to", str(DAYS[1])]
+    asking = ["metrics", "sessions", "--by", "month", "--format", "csv", *tuesday]
+    told = must(home, *asking, "--where", f"{direct} or {organic}")
+    # Tuesday's three sessions are Direct or Organic Search; of Monday's two one is Direct.
+    assert told.splitlines()[1:] == ["2026-05-01,3"]
+
+
+CHANNELS = ("Direct", "Organic Search")
 BROKEN_METRICS = {
     "bounce_rate": ("1 - cast", "cast"),
     "session_conversion_rate": ('"converting_sessions"', '"engaged_sessions"'),
