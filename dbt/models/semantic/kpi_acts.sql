@@ -54,7 +54,10 @@ event_persons as (
 
 impression_lines as (
 
-    select event_key from {{ ref_beside('fct_product_interactions') }}
+    select
+        event_key,
+        1 as impressions,
+    from {{ ref_beside('fct_product_interactions') }}
     where interaction = 'impression' and not is_bot
 
 ),
@@ -70,13 +73,14 @@ event_acts as (
         case when event_persons.is_sessionable then event_persons.visitor_id end as visitor_id,
         case when event_persons.is_sessionable then event_persons.person_id end as person_id,
         case
-            when event_persons.role = 'click'
-                then coalesce(
-                    'impression ' || event_persons.impression_id,
-                    'event ' || event_persons.event_key
-                )
+            when event_persons.role = 'click' and event_persons.impression_id is not null
+                then 'impression ' || event_persons.impression_id
+            when event_persons.role = 'click' then 'event ' || event_persons.event_key
         end as click_id,
-        {% for role in ['page_view', 'product_view', 'cart_add', 'checkout', 'impression'] -%}
+        case
+            when event_persons.role = 'impression' then coalesce(impression_lines.impressions, 1)
+        end as impressions,
+        {% for role in ['page_view', 'product_view', 'cart_add', 'checkout'] -%}
         case when event_persons.role = '{{ role }}' then 1 end as {{ role }}s,
         {% endfor -%}
     from event_persons
