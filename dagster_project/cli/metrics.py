@@ -7,13 +7,17 @@ from typing import Any, Final
 
 from dagster_project import metric_queries
 from dagster_project.cli.arrival_date import arrival_date
-from dagster_project.cli.query import read_published
+from dagster_project.cli.query import QueryError, open_published, read_published
 from dagster_project.cli.tables import render_csv, render_json, render_table
-from dagster_project.ingest.errors import UsageError
+from dagster_project.ingest.errors import FootfallError, UsageError
 from dagster_project.metric_queries import DIMENSIONS, GRAINS, Question
 from dagster_project.state import StatePaths
 
 _FORMATS: Final = {"table": render_table, "csv": render_csv, "json": render_json}
+
+
+class NotPublishedError(FootfallError):
+    """The published version is older than the semantic layer."""
 
 
 def register(subparsers: Any) -> None:
@@ -60,6 +64,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, home: Path) -> int:
     """Print what was asked for."""
     paths = StatePaths(home)
+    open_published(paths).close()
     if args.project is not None:
         folder = args.project.expanduser().absolute()
         metric_queries.write_project(paths, folder)
@@ -89,13 +94,25 @@ def run(args: argparse.Namespace, home: Path) -> int:
     if args.sql:
         print(sql)
         return 0
-    columns, answer, _ = read_published(paths, sql)
+    columns, answer, _ = _answer(paths, sql)
     # MetricFlow puts counts before ratios; who asks has an order of his own.
     keys = [name for name in columns if name not in args.metrics]
     order = [columns.index(name) for name in [*keys, *dict.fromkeys(args.metrics)]]
     heads = [columns[at].removeprefix("metric_time__").removeprefix("kpi__") for at in order]
     print(_FORMATS[args.format](heads, [[_plain(row[at]) for at in order] for row in answer]))
     return 0
+
+
+def _answer(paths: StatePaths, sql: str) -> tuple[list[str], list[tuple[Any, ...]], bool]:
+    try:
+        return read_published(paths, sql)
+    except QueryError as error:
+        if "Catalog Error" not in str(error):
+            raise
+        raise NotPublishedError(
+            f"{paths.serving_db}: was published before there were metrics; the next "
+            "`footfall run` that loads a day publishes what they read"
+        ) from error
 
 
 def _names(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dagster_project.metric_queries import semantic_manifest
+from dagster_project.metric_queries import Question, metric_sql, semantic_manifest
 from dagster_project.state import StatePaths
 from tests.e2e.command import footfall, load_and_build, must, served
 from tests.semantic_comparison import asked, differences_by_date, differences_by_dimension
@@ -180,13 +180,13 @@ def test_persons_of_a_week_are_no_sum_of_days(shop, manifest):
     assert week == ((monday,), {"visitors": 3, "persons": 2, "sessions": 5, "dau": 0})
 
 
-def test_bounds_cut_a_longer_period_and_hold_for_every_condition(home):
+def test_bounds_cut_a_longer_period_and_hold_for_every_condition(shop, manifest):
     direct, organic = (f"{{{{ Dimension('kpi__channel') }}}} = '{c}'" for c in CHANNELS)
-    tuesday = ["--from", str(DAYS[1]), "--to", str(DAYS[1])]
-    asking = ["metrics", "sessions", "--by", "month", "--format", "csv", *tuesday]
-    told = must(home, *asking, "--where", f"{direct} or {organic}")
+    tuesday = Question(
+        ["sessions"], ["month"], [f"{direct} or {organic}"], first=DAYS[1], last=DAYS[1]
+    )
     # Tuesday's three sessions are Direct or Organic Search; of Monday's two one is Direct.
-    assert told.splitlines()[1:] == ["2026-05-01,3"]
+    assert [sessions for _, sessions in rows(shop, metric_sql(manifest, tuesday))] == [3]
 
 
 CHANNELS = ("Direct", "Organic Search")
