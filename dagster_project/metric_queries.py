@@ -106,6 +106,7 @@ def metric_sql(manifest: str, question: Question) -> str:
         raise NoMetricFlowError(
             "metrics: dbt-metricflow is not installed; pip install 'footfall[semantic]'"
         ) from error
+    order = [_ordered(name) for name in question.order or question.by]
     parsed = parse_manifest_from_dbt_generated_manifest(manifest_json_string=manifest)
     engine = MetricFlowEngine(
         semantic_manifest_lookup=SemanticManifestLookup(parsed), sql_client=_dialect()
@@ -115,7 +116,7 @@ def metric_sql(manifest: str, question: Question) -> str:
             metric_names=list(question.metrics),
             group_by_names=[_long_name(name) for name in question.by],
             where_constraints=[*question.where, *_within(question)] or None,
-            order_by_names=[_ordered(name) for name in question.order or question.by],
+            order_by_names=order,
             limit=question.limit,
         )
         sql: str = engine.explain(mf_request=request).sql_statement.without_descriptions.sql

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dagster_project import metric_queries
-from dagster_project.cli import main
+from dagster_project import cli, metric_queries
 from dagster_project.ingest.errors import UsageError
 from dagster_project.metric_queries import NoMetricFlowError, Question, metric_sql, write_project
 from dagster_project.state import StatePaths
@@ -88,8 +87,11 @@ def test_a_project_of_somebody_is_not_written_over(paths, tmp_path):
     assert (tmp_path / "profiles.yml").read_text() == "mine: {}\n"
 
 
-def test_without_a_published_version_nothing_is_parsed_or_made(tmp_path, capsys):
+def test_without_a_published_version_nothing_is_parsed_or_made(tmp_path, capsys, monkeypatch):
     home = tmp_path / "none"
-    assert main(["--home", str(home), "metrics", "sessions"]) == 1
+    # main() sets the environment of its process; monkeypatch puts it back.
+    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
+        monkeypatch.setenv(name, "before")
+    assert cli.main(["--home", str(home), "metrics", "sessions"]) == 1
     assert "nothing published yet" in capsys.readouterr().err
     assert not home.exists()
