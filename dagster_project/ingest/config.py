@@ -51,10 +51,13 @@ JUNK_IDENTIFIERS = (
 )  # fmt: skip
 
 Format = Literal[
-    "canonical", "segment", "ga4", "snowplow", "access_log", "csv", "tsv", "jsonl", "parquet"
+    "canonical", "segment", "ga4", "snowplow", "access_log", "auth_log", "csv", "tsv", "jsonl",
+    "parquet",
 ]  # fmt: skip
 # Formats that say themselves which value is which field; the others need a mapping.
-BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", "access_log")
+# Lines of plain text: nothing in them says a session, and two may rightly be equal.
+TEXT_FORMATS = ("access_log", "auth_log")
+BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", *TEXT_FORMATS)
 
 
 def _zone(name: str) -> str:
@@ -181,8 +184,8 @@ class SourceSettings(Strict):
         currency: of a row that states none. consent: see `config_consent`.
         sessions: `source` keeps the sessions of the source's tracker, by `source_session_id`.
         timezone: of naive times, unless the mapping of the field names one.
-        identical_rows: `keep` for an access log unless set, since two requests of one second may
-            be equal in every character.
+        identical_rows: `keep` for logs of plain text unless set, since two requests of one second
+            may be equal in every character.
         visitors: who an access log's visitor is: nobody, or an address with a user agent.
     """
 
@@ -222,7 +225,7 @@ class SourceSettings(Strict):
     def _says_sessions(self) -> bool:
         if self.mapping is not None:
             return "source_session_id" in self.mapping
-        return self.format != "access_log"
+        return self.format not in TEXT_FORMATS
 
     @model_validator(mode="before")
     @classmethod
@@ -238,7 +241,7 @@ class SourceSettings(Strict):
                 if not (isinstance(given, list) and all(isinstance(v, str) and v for v in given)):
                     raise problem("is no list of columns", "mapping.properties")
                 return {**data, "mapping": rest, "properties": given}
-            if data.get("format") == "access_log":
+            if data.get("format") in TEXT_FORMATS:
                 return {"identical_rows": "keep", **data}
         return data
 

@@ -131,6 +131,10 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
             "footfall.yml:4: sources.a.mapping: the ga4 format has none",
         ),
         (
+            "sources:\n  hosts:\n    format: auth_log\n    sessions: source\n",
+            "footfall.yml:4: sources.hosts.sessions: 'source' needs rows",
+        ),
+        (
             "sources:\n  a:\n    format: segment\n    visitors: address_and_agent\n",
             "footfall.yml:4: sources.a.visitors: is for the format access_log alone",
         ),
