@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.landed_days import land, logged_rows, seal_unchecked, sealed_files, state_with
+from tests.recipes import recipe_texts
 
 # The day on which each log was fetched, so to say: the last of its lines are of it. The years are
 # known from elsewhere; 2005 is in the lines of an FTP server.
@@ -211,3 +212,105 @@ def test_nothing_of_a_name_or_an_address_is_in_clear(given, lines, logged):
         assert f'"{clear}"' not in text, clear
     assert "elastic_user_0" in given["elastic"].decode()
     assert "elastic_user" not in text
+
+
+STAFF = """
+  staff:
+    format: csv
+    user_id_space: accounts
+    mapping:
+      event_name: {value: profile_updated}
+      event_ts: start_date
+      user_id: user_id
+      properties: [email, role, department, {unit: business_unit}]
+"""
+CERT_FILES = {"files": "file.csv", "logons": "logon.csv", "staff": "users.csv"}
+
+
+@pytest.fixture(scope="module")
+def cert(shared_data) -> dict[str, list[dict[str, str]]]:
+    """The rows of CERT's files as the csv module has them."""
+    found = {}
+    for source, name in CERT_FILES.items():
+        with (shared_data / "security_logs" / "cert_sample" / name).open(newline="") as file:
+            found[source] = list(csv.DictReader(file))
+    return found
+
+
+@pytest.fixture(scope="module")
+def accessed(shared_data, tmp_path_factory) -> dict[str, list[dict[str, Any]]]:
+    """The log's rows of CERT's files, by the recipe as it stands on the page."""
+    (recipe,) = [text for text in recipe_texts() if "logons:" in text]
+    paths = state_with(tmp_path_factory.mktemp("cert") / "state", recipe + STAFF)
+    for source, name in CERT_FILES.items():
+        content = (shared_data / "security_logs" / "cert_sample" / name).read_bytes()
+        land(paths, f"{source}/2010-01-08/{name}", content)
+    seal_unchecked(paths, "2010-01-08", now="2010-01-09T03:00:00")
+    for file in sealed_files(paths).values():
+        assert (file.read, file.logged, file.quarantined) == (500, 500, 0)
+    rows: dict[str, list[dict[str, Any]]] = {source: [] for source in CERT_FILES}
+    for row in logged_rows(paths):
+        row["properties"] = json.loads(row["properties"])
+        rows[row["source"]].append(row)
+    return rows
+
+
+@pytest.mark.parametrize("source", ["files", "logons"])
+def test_file_accesses_and_log_ins_of_cert_are_who_what_where_and_when(cert, accessed, source):
+    rows, made = accessed[source], cert[source]
+    at = {row["event_id"]: row for row in rows}
+    assert len(at) == len(made) == 500
+    # New York in January is five hours behind.
+    assert {one["id"]: at[one["id"]]["event_ts"].replace(tzinfo=UTC) for one in made} == {
+        one["id"]: datetime.strptime(one["date"] + " -0500", "%m/%d/%Y %H:%M:%S %z") for one in made
+    }
+    for column, field in (("user", "user_id"), ("pc", "device_id")):
+        pairs = {(one[column], at[one["id"]][field]) for one in made}
+        assert len(pairs) == len({name for name, _ in pairs}) == len({p for _, p in pairs})
+    # The data set's own figures: 307 and 469 users, 310 and 470 machines.
+    assert (len({row["user_id"] for row in rows}), len({row["device_id"] for row in rows})) == (
+        {"files": (307, 310), "logons": (469, 470)}[source]
+    )
+
+
+def test_what_was_done_to_files_is_told_and_what_is_in_them_is_not(cert, accessed):
+    names = Counter(row["event_name"] for row in accessed["files"])
+    copied_out = sum(
+        one["activity"] == "File Copy" and one["to_removable_media"] == "True"
+        for one in cert["files"]
+    )
+    assert names == {"file_downloaded": copied_out, "file_accessed": 500 - copied_out}
+    # The data set's own figures.
+    actions = Counter(row["properties"]["action"] for row in accessed["files"])
+    assert actions == {"File Copy": 179, "File Open": 150, "File Delete": 103, "File Write": 68}
+    logons = Counter(row["event_name"] for row in accessed["logons"])
+    assert logons == {"login_succeeded": 293, "logged_out": 207}
+    text = json.dumps(accessed["files"], default=str)
+    assert "content" not in text
+    assert not [one["user"] for one in cert["files"] if one["user"] in text]
+
+
+def test_one_account_and_one_machine_are_the_same_in_every_source(cert, accessed):
+    found: dict[tuple[str, str], set[str]] = {}
+    for source in ("files", "logons"):
+        made = {one["id"]: one for one in cert[source]}
+        for row in accessed[source]:
+            one = made[row["event_id"]]
+            found.setdefault(("pc", one["pc"]), set()).add(row["device_id"])
+            found.setdefault(("user", one["user"]), set()).add(row["user_id"])
+    for one, row in zip(cert["staff"], accessed["staff"], strict=True):
+        found.setdefault(("user", one["user_id"]), set()).add(row["user_id"])
+    assert {len(pseudonyms) for pseudonyms in found.values()} == {1}
+    known = {one["user_id"] for one in cert["staff"]}
+    assert len({one["user"] for one in cert["files"]} & known) == 31
+
+
+def test_staff_are_profiles_without_names_or_addresses(cert, accessed):
+    text = json.dumps(accessed["staff"], default=str)
+    for one in cert["staff"]:
+        assert one["employee_name"] not in text
+        assert one["email"] not in text
+    assert len({row["properties"]["email"] for row in accessed["staff"]}) == 500
+    assert Counter(row["properties"]["role"] for row in accessed["staff"]) == Counter(
+        one["role"] for one in cert["staff"]
+    )

@@ -202,7 +202,7 @@ def test_who_is_in_already_does_not_log_in_again(tmp_path):
     rows = read(
         tmp_path,
         line("pam_unix(cron:session): session opened for user root by (uid=0)", "CRON[9]"),
-        line("    bob : TTY=pts/0 ; PWD=/home/bob ; USER=root ; COMMAND=/bin/ls", "sudo"),
+        line("    bob : TTY=pts/0 ; PWD=/srv/bob ; USER=root ; COMMAND=/bin/ls", "sudo"),
         line("pam_unix(sudo:session): session opened for user root by bob(uid=0)", "sudo"),
         line("pam_unix(su:session): session closed for user root", "su[9]"),
         line("pam_unix(sudo:auth): authentication failure; logname=bob uid=1000 euid=0 "

@@ -259,11 +259,11 @@ format: csv
 mapping:
   event_name: {column: act, values: {open: file_accessed}}
   event_ts: at
-  properties: ["*", {file_path: {sql: "regexp_replace(path, '^/home/[^/]*', '~')"}},
+  properties: ["*", {file_path: {sql: "regexp_replace(path, '^/srv/[^/]*', '~')"}},
     {action: act}, {level: {column: lv, values: {"1": low}}}, {kind: {value: say "x"}}]
 """)
     head = "act,at,path,lv,action,rest\n"
-    rows = "open,2024-05-01,/home/bob/a.doc,1,other,r\nread,2024-05-01,,2,,\n"
+    rows = "open,2024-05-01,/srv/bob/a.doc,1,other,r\nread,2024-05-01,,2,,\n"
     first, second = candidates(tmp_path, (head + rows).encode(), source)
     assert first["read_error"] is None
     assert first["event_name"] == "file_accessed"
