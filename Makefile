@@ -41,7 +41,7 @@ ui: setup ## The Dagster UI on 127.0.0.1:3000, with the schedule's daemon.
 	DAGSTER_HOME="$(FOOTFALL_HOME)/dagster" $(BIN)/dagster dev -h 127.0.0.1 -p 3000
 
 test: setup lint ## Style, types and all tests.
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 
 lint: setup ## ruff, mypy, sqlfluff.
 	$(BIN)/ruff check .
@@ -54,7 +54,7 @@ format: setup ## Put the Python into shape.
 	$(BIN)/ruff format .
 
 laws: setup ## Every broken rule and kill, then random histories for LAW_SECONDS (3600), from LAW_SEED (1).
-	FOOTFALL_ALL_RULES=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/laws/test_law3_mutations.py tests/laws/test_law3_kills.py
+	FOOTFALL_ALL_RULES=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup tests/laws/test_law3_mutations.py tests/laws/test_law3_kills.py
 	$(BIN)/python -m tests.laws.long --seconds $(LAW_SECONDS) --seed $(LAW_SEED)
 
 kills: setup ## Runs killed KILLS (200) times at random, from LAW_SEED (1): the tables stay the same.

@@ -20,6 +20,8 @@ from dagster_project.ingest.durable import crash_point
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
+_CHOSEN = "footfall_chosen"
+
 
 class DbtError(FootfallError):
     """dbt could not parse or run; the text is dbt's first line about it."""
@@ -99,10 +101,10 @@ def build(paths: StatePaths, nodes: list[str]) -> list[NodeResult]:
     """
     if not nodes:
         return []
+    parsed = _parsed(paths.home, project_fingerprint())
+    _mark_chosen(parsed, set(nodes))
     command = ["build", "--indirect-selection", "empty", "--no-populate-cache", "--no-write-json"]
-    result = _invoke(
-        paths, [*command, "--select", *nodes], _parsed(paths.home, project_fingerprint())
-    )
+    result = _invoke(paths, [*command, "--select", f"tag:{_CHOSEN}"], parsed)
     return [
         NodeResult(
             unique_id=run.node.unique_id,
@@ -114,6 +116,13 @@ def build(paths: StatePaths, nodes: list[str]) -> list[NodeResult]:
         for run in result.results
         if run.node.resource_type != "operation"
     ]
+
+
+def _mark_chosen(parsed: Any, names: set[str]) -> None:
+    """Tag the nodes of a build: for a name, dbt looks at every node of the project anew."""
+    for node in parsed.nodes.values():
+        others = [tag for tag in node.tags if tag != _CHOSEN]
+        node.tags = [*others, _CHOSEN] if node.name in names else others
 
 
 @lru_cache(maxsize=1)
@@ -152,20 +161,29 @@ def _invoke(paths: StatePaths, command: list[str], parsed: Any = None) -> Any:
         "--project-dir", str(project_dir()),
         "--target-path", str(target),
         "--log-path", str(target),
-        "--log-level-file", "warn",
+        # A tenth of a build would go into lines of a log that nobody reads.
+        "--log-level", "none",
+        "--log-level-file", "none",
         "--quiet",
     ]  # fmt: skip
-    spoken = io.StringIO()
+    spoken: list[str] = []
+
+    def listen(event: Any) -> None:
+        if event.info.level == "error":
+            spoken.append(event.info.msg)
+
     try:
-        with _environment(paths), contextlib.redirect_stdout(spoken):
-            done = dbtRunner(manifest=parsed, callbacks=[_mark_finished_nodes]).invoke(arguments)
+        with _environment(paths), contextlib.redirect_stdout(io.StringIO()):
+            runner = dbtRunner(manifest=parsed, callbacks=[_mark_finished_nodes, listen])
+            done = runner.invoke(arguments)
     finally:
         # The adapter keeps the database open in a process-wide place; no reader could open it.
         DuckDBConnectionManager.close_all_connections()
     if done.exception is not None:
         raise DbtError(f"dbt {command[0]}: {_first_line(str(done.exception))}")
     if done.result is None:
-        raise DbtError(f"dbt {command[0]}: {_first_line(spoken.getvalue())}")
+        said = _first_line("\n".join(spoken))
+        raise DbtError(f"dbt {command[0]}: {said}")
     return done.result
 
 

@@ -5,13 +5,19 @@ how a rule is broken and applied (`broken_rules`).
 """
 
 from tests.laws.broken_rules import BrokenRule, sees, text
-from tests.laws.noticing import DISPLACED_VISITOR, OVER_MIDNIGHT
+from tests.laws.noticing import OVER_MIDNIGHT
 from tests.laws.stories import day, event, told, view
 
-# A session that began in May goes on in June, and then turns out to have begun before midnight.
-BEGAN_EARLIER = told(
-    (day(12), [view("b", "12 00:10")]),
-    (day(13), [view("a", "11 23:50")]),
+# What comes between two sessions leaves nothing to begin on the second one's date.
+JOINED = told(
+    (day(12), [view("a", "11 23:40"), view("b", "12 00:20")]),
+    (day(13), [view("between", "11 23:58")]),
+)
+# The copy that wins is of the next date in Berlin: nothing is left on the first one's.
+OF_ANOTHER_DATE = told(
+    (day(12), [view("e", "11 21:30")]),
+    (day(11), [view("e", "11 22:30")]),
+    timezone="Europe/Berlin",
 )
 SAME_INSTANT = told(
     (day(11), [
@@ -27,16 +33,16 @@ A_BOT = told((day(11), [view("a", "11 10:00"), view("b", "11 10:10", is_bot=True
 
 BROKEN_PATH_RULES = (
     BrokenRule(
-        "dates on which sessions begin now, not those on which they began",
-        BEGAN_EARLIER,
+        "dates of what was touched, not those of all that its sessions hold",
+        JOINED,
         "int_touched_session_dates",
-        sees("intermediate.int_session_windows"),
+        sees("intermediate.int_events_sessionized"),
     ),
     BrokenRule(
-        "dates on which sessions began, not those on which they begin now",
-        DISPLACED_VISITOR,
+        "dates of what sessions hold, not those of copies that do not win",
+        OF_ANOTHER_DATE,
         "int_touched_session_dates",
-        sees("intermediate.int_sessions_remade"),
+        sees("intermediate.int_touched_points"),
     ),
     BrokenRule(
         "the date on which a session began is where all of it is sought",

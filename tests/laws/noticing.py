@@ -56,6 +56,9 @@ DISPLACED_BY_BOT = told(
     (day(12), [view("e", "11 10:00")]),
     (day(11), [view("e", "11 10:00", is_bot=True)]),
 )
+# What comes late lies exactly a gap before one session, or after one.
+GAP_BEFORE = told((day(12), [view("b", "11 10:30")]), (day(13), [view("a", "11 10:00")]))
+GAP_AFTER = told((day(12), [view("a", "11 10:00")]), (day(13), [view("b", "11 10:30")]))
 # A session that began two dates before it goes on, by then as the run's second cut.
 NEARLY_A_DAY = told(
     (day(11), every_twenty_minutes("10 23:55", 72)),

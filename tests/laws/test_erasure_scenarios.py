@@ -12,16 +12,16 @@ from tests.laws.noticing_identity import profile, seen
 from tests.laws.oracle.events import hashed
 from tests.laws.stories import day, event, killed, one, told, view
 
-outcome = outcome_by(
-    "map_visitor_person", "map_user_person", "dim_persons", "customer_360", "kpi_daily",
-    "int_erased_identifiers", "int_erased_persons", "int_person_days", "int_person_totals"
-)  # fmt: skip
-
 STANDS = (
     "fct_events", "fct_sessions", "fct_orders", "fct_product_interactions", "int_person_days",
     "int_person_totals", "kpi_daily", "kpi_daily_by_dimension", "fct_funnel_entries",
     "funnel_steps",
 )  # fmt: skip
+outcome = outcome_by(
+    *STANDS, "map_visitor_person", "map_user_person", "dim_persons", "customer_360",
+    "int_erased_identifiers", "int_erased_persons",
+)  # fmt: skip
+follow_persons = outcome_by("map_visitor_person", "dim_persons", "int_erased_persons")
 
 
 def shop() -> list[dict]:
@@ -120,7 +120,7 @@ def test_the_erased_come_back_to_nobody_when_their_ties_come_apart():
 
 def test_an_erasure_is_taken_up_though_the_run_that_found_it_died_anywhere():
     for share in (0.1, 0.3, 0.4, 0.6, 0.8):
-        tables = outcome(killed(told_with(*WHOLE), 1, share))
+        tables = follow_persons(killed(told_with(*WHOLE), 1, share))
         assert rows_of(tables, "phone") == [(ANN, True, True)]
         assert ANN not in {row["person_id"] for row in tables["dim_persons"]}
 

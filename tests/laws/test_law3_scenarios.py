@@ -303,8 +303,9 @@ def test_a_run_that_dies_after_identity_relabelled_the_past_still_moves_it():
         (day(11), [view("a", "11 10:00"), money("o", "order_completed", "11 10:05", 50)]),
         (day(15), [event("l", "login_succeeded", "15 10:00", user_id="u")]),
     )
+    follow = outcome_by("customer_360", "int_person_days", "int_person_totals")
     for share in (0.5, 0.6, 0.7, 0.8, 0.9):
-        tables = outcome(killed(history, 1, share))
+        tables = follow(killed(history, 1, share))
         assert one(tables["customer_360"])["person_id"] == md5("user", "u")
 
 
