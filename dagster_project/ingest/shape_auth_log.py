@@ -13,7 +13,7 @@ from dagster_project.ingest.shape import Shape
 # With a year and mostly a zone, as syslog writes it today, or without, as it did for decades.
 _STAMP = r"[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}T\S+"
 _LINE = rf"^(?:<\d{{1,3}}>)?({_STAMP}) +(\S+) +(.*)$"
-# `sshd[9]:`, `sudo:`, `(systemd):`, `gdm-password]:`, and `sshd(pam_unix)[9]:` of PAM before 2005.
+# `sshd[9]:`, `sudo:`, `(systemd):`, `gdm-password]:`, and `sshd(pam_unix)[9]:` of old PAM.
 _TAG = r"^\(?([^\s:\[\]()]+)\)?(\(pam_unix\))?(?:\[\d+\])?\]?: ?(.*)$"
 _REPEATED = r"^message repeated (\d+) times: \[ ?(.*)\]$"
 _PAM = r"^pam_unix\(([^:()]+):\w+\): (.*)$"
