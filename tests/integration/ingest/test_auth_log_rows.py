@@ -5,6 +5,7 @@ logs of real machines are in tests/e2e.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from dagster_project.ingest.config import SourceSettings, load_settings
+from dagster_project.ingest.erasure_files import Finder, landed_rows
 from dagster_project.ingest.historical_file import import_file
 from dagster_project.ingest.quarantine import read_quarantine
 from dagster_project.ingest.vault import Vault
+from dagster_project.loading import registry_of
 from dagster_project.state import StatePaths
 from tests.candidate_rows import candidate_rows, given
 from tests.landed_days import land, logged_rows, seal_unchecked, sealed_files, state_with
@@ -358,3 +361,25 @@ def test_a_historical_log_is_of_the_year_before_today_and_stays_so_when_it_is_lo
     assert rows == dict.fromkeys(days, 1)
     seal_unchecked(paths, *map(str, days), now="2026-11-10T03:00:00")
     assert [row["event_ts"].date() for row in logged_rows(paths)] == days
+
+
+def test_the_lines_of_one_who_is_erased_are_found_in_landing_whatever_they_say(tmp_path):
+    paths = state(tmp_path / "state")
+    lines = [line(failed("invalid user frankie")), line(failed("bob")),
+             line("Invalid user frankie from 192.0.2.7"),
+             line("Disconnected from user frankie 192.0.2.7 port 5"),
+             line("New session 7 of user frankie.", "systemd-logind[4]"),
+             line("frankie : TTY=pts/0 ; PWD=/srv ; USER=root ; COMMAND=/bin/ls", "sudo"),
+             line("pam_unix(cron:session): session closed for user frankie", "CRON[9]"),
+             "a line of frankie that is none"]  # fmt: skip
+    land(paths, f"hosts/{DAY}/auth.log", "\n".join(lines).encode())
+    settings = load_settings(paths.settings_file)
+
+    def frankie(kind: str, space: str, values: Sequence[str]) -> dict[str, datetime]:
+        is_known = (kind, space) == ("user", "accounts") and "frankie" in values
+        return {"frankie": datetime(2026, 12, 1)} if is_known else {}
+
+    with Vault.open(paths) as vault:
+        finder = Finder(paths, settings, registry_of(settings), vault, frankie)
+        (place,) = landed_rows(finder).places
+    assert place.rows == {1, 3, 4, 5, 6, 7, 8}
