@@ -14,14 +14,21 @@ from dagster_project.ingest.mapping import CANDIDATE_COLUMNS, create_candidates,
 
 
 def candidate_rows(
-    folder: Path, data: bytes, source: SourceSettings, ending: str = ".jsonl"
+    folder: Path,
+    data: bytes,
+    source: SourceSettings,
+    ending: str = ".jsonl",
+    place: str = "shop/d/a",
 ) -> list[dict[str, Any]]:
-    """The candidates of a file in the order of its lines; `properties` as an object."""
+    """The candidates of a file in the order of its lines; `properties` as an object.
+
+    `place` is where it lies below `landing/`.
+    """
     file = folder / f"a{ending}"
     file.write_bytes(data)
     with duckdb.connect() as con:
         create_candidates(con)
-        (outcome,) = load_candidates(con, {"shop/d/a": file}, "shop", source, ReadLimits()).values()
+        (outcome,) = load_candidates(con, {place: file}, "shop", source, ReadLimits()).values()
         found = con.execute("from candidates order by source_line").fetchall()
     assert outcome == len(found)
     rows = [dict(zip(CANDIDATE_COLUMNS, row, strict=True)) for row in found]

@@ -14,17 +14,15 @@ _HARNESS = "tests.laws.harness"
 _COUNTS = ("histories", "rows", "runs", "kills")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep a module together whose tests share what is made once (with `--dist loadgroup`).
 
     It would be made once in each process otherwise, and many of these are whole runs.
     """
-    for item in items:
-        fixtures = getattr(item, "_fixtureinfo", None)
-        definitions = fixtures.name2fixturedefs.values() if fixtures else ()
-        if any(one.scope == "module" for several in definitions for one in several):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    fixtures = getattr(item, "_fixtureinfo", None)
+    definitions = fixtures.name2fixturedefs.values() if fixtures else ()
+    if any(one.scope == "module" for several in definitions for one in several):
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _tried() -> dict[str, Any]:

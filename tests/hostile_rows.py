@@ -1,6 +1,7 @@
 """Rows made to do harm, in the shapes of what others write.
 
-Belongs here: texts and values that break readers, and messages, exports and requests full of them.
+Belongs here: texts and values that break readers, and messages, exports, requests and attempts to
+log in full of them.
 Not here: rows of footfall's own forms, and what must come of any of them.
 """
 
@@ -63,3 +64,24 @@ requests = st.tuples(
         f'{part[0]} - - [02/Nov/2026:10:00:00 +0000] "{part[1]}" {part[2]} 5 "{part[3]}" "-"'
     )
 )
+attempts = st.tuples(
+    st.one_of(st.sampled_from(["Nov  2 10:00:00", "Feb 29 10:00:00", AT]), texts),
+    st.one_of(st.sampled_from(["sshd[8]", "login(pam_unix)[8]"]), texts),
+    st.one_of(
+        st.tuples(
+            st.sampled_from(
+                [
+                    "Failed password for {} from {} port 22 ssh2",
+                    "message repeated {} times: [ Failed password for bob from {} port 22 ssh2]",
+                    "error: PAM: Authentication failure for {} from {}",
+                    "authentication failure; logname= rhost={} user={}",
+                    "pam_unix(login:session): session opened for user {} by {}",
+                    "Invalid user {} from {}",
+                ]
+            ),
+            texts,
+            texts,
+        ).map(lambda part: part[0].format(*part[1:])),
+        texts,
+    ),
+).map(lambda part: f"{part[0]} web1 {part[1]}: {part[2]}")

@@ -8,11 +8,8 @@ does to a row is `mapping.py`.
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import duckdb
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -25,25 +22,23 @@ from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
 from dagster_project.ingest.config_experiments import Experiments
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
+from dagster_project.ingest.config_mapping import (
+    MAPPED_FIELDS,
+    TIME_FIELDS,
+    FieldMapping,
+    Mapped,
+    Zone,
+    check_fields,
+    split_properties,
+)
 from dagster_project.ingest.config_triggers import TriggerSettings
 from dagster_project.ingest.config_types import Name, Seconds, Strict, problem
-from dagster_project.ingest.mapping_sql import check_expression
 
 __all__ = [
-    "CustomEvent", "FieldMapping", "FunnelSettings", "FunnelStep", "GeneralSettings", "ReadLimits",
-    "Settings", "SourceSettings", "TriggerSettings", "default_settings_text", "load_settings",
-    "parse_settings",
+    "MAPPED_FIELDS", "TIME_FIELDS", "CustomEvent", "FieldMapping", "FunnelSettings", "FunnelStep",
+    "GeneralSettings", "ReadLimits", "Settings", "SourceSettings", "TriggerSettings",
+    "default_settings_text", "load_settings", "parse_settings",
 ]  # fmt: skip
-
-TIME_FIELDS = ("event_ts", "sent_ts")
-# The fields that a mapping can fill besides `properties`, in the order of the candidates table.
-MAPPED_FIELDS = (
-    "event_id", "event_name", "event_ts", "sent_ts", "user_id", "anonymous_id", "device_id",
-    "source_session_id", "product_id", "category", "brand", "price", "quantity", "currency",
-    "order_id", "revenue", "coupon", "impression_id", "page_url", "page_path", "referrer",
-    "utm_source", "utm_medium", "utm_campaign", "device_type", "os", "browser", "app", "country",
-    "region", "city", "ip", "user_agent", "locale", "is_bot", "consent",
-)  # fmt: skip
 
 # DEFINITIONS 26; white space and the empty text are none either, always.
 JUNK_IDENTIFIERS = (
@@ -51,25 +46,15 @@ JUNK_IDENTIFIERS = (
 )  # fmt: skip
 
 Format = Literal[
-    "canonical", "segment", "ga4", "snowplow", "access_log", "csv", "tsv", "jsonl", "parquet"
+    "canonical", "segment", "ga4", "snowplow", "access_log", "auth_log", "csv", "tsv", "jsonl",
+    "parquet",
 ]  # fmt: skip
 # Formats that say themselves which value is which field; the others need a mapping.
-BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", "access_log")
+# Lines of plain text: nothing in them says a session, and two may rightly be equal.
+TEXT_FORMATS = ("access_log", "auth_log")
+BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", *TEXT_FORMATS)
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-        # The zones of the times are worked out by DuckDB, whose list is its own.
-        duckdb.execute("select timezone(?, timestamp '2000-01-01')", [name]).fetchall()
-    except (ZoneInfoNotFoundError, ValueError, OSError, duckdb.Error):
-        raise problem(
-            f"{name!r} is no time zone; give an IANA name such as Europe/Berlin"
-        ) from None
-    return name
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 IdSpace = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
@@ -115,80 +100,27 @@ class GeneralSettings(ReadLimits, CartSettings):
         return self
 
 
-class FieldMapping(Strict):
-    """Where the value of one field comes from: exactly one of `column`, `value`, `sql`.
-
-    Attributes:
-        column: a column's name; for jsonl a top-level key, or a path that starts with `$.`.
-        values: replacements by exact text; a value that is not listed stays as it is.
-        unit: the unit of an epoch number. format: a strptime format. timezone: of naive times.
-        value: a constant. sql: one expression of DuckDB over the row's columns, all text.
-    """
-
-    column: str | None = Field(default=None, min_length=1)
-    values: dict[str, str] | None = None
-    unit: Literal["s", "ms", "us", "ns"] | None = None
-    format: str | None = Field(default=None, min_length=1)
-    timezone: Zone | None = None
-    value: str | None = None
-    sql: str | None = None
-
-    @property
-    def sql_columns(self) -> tuple[str, ...]:
-        """The columns that `sql` names, sorted."""
-        return check_expression(self.sql) if self.sql is not None else ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Every column that the value depends on."""
-        return (self.column,) if self.column is not None else self.sql_columns
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> "FieldMapping":
-        given = [key for key in ("column", "value", "sql") if getattr(self, key) is not None]
-        if len(given) != 1:
-            raise problem("give exactly one of column, value, sql")
-        if self.values is not None and self.column is None:
-            raise problem("goes with column alone", "values")
-        if self.unit is not None and self.format is not None:
-            raise problem("goes without unit: a number has no format", "format")
-        if self.sql is not None:
-            try:
-                check_expression(self.sql)
-            except ValueError as error:
-                raise problem(str(error), "sql") from None
-        if self.format is not None:
-            try:
-                duckdb.execute("select try_strptime('', ?)", [self.format]).fetchall()
-            except duckdb.Error:
-                raise problem(f"{self.format!r} is no strptime format", "format") from None
-        return self
-
-
-def _column_shorthand(value: object) -> object:
-    return {"column": value} if isinstance(value, str) else value
-
-
-Mapped = Annotated[FieldMapping, BeforeValidator(_column_shorthand)]
-
-
 class SourceSettings(Strict):
     """One feed: its format, its mapping, and what its rows mean.
 
     Attributes:
+        properties: columns that stay under their names; `*` is every one not named elsewhere.
+        named_properties: properties under names of their own; in the file both stand in
+            `mapping.properties`.
         id_space: the space of anonymous and device ids; the source's name unless set.
         user_id_space: the space of user ids; `users` unless set.
         currency: of a row that states none. consent: see `config_consent`.
         sessions: `source` keeps the sessions of the source's tracker, by `source_session_id`.
         timezone: of naive times, unless the mapping of the field names one.
-        identical_rows: `keep` for an access log unless set, since two requests of one second may
-            be equal in every character.
+        identical_rows: `keep` for logs of plain text unless set, since two requests of one second
+            may be equal in every character.
         visitors: who an access log's visitor is: nobody, or an address with a user agent.
     """
 
     format: Format
     mapping: dict[str, Mapped] | None = None
     properties: list[str] | None = None
+    named_properties: dict[str, Mapped] = Field(default_factory=dict)
     identical_rows: Literal["one", "keep"] = "one"
     order_grain: Literal["order", "line"] = "order"
     sessions: Literal["gap", "source"] = "gap"
@@ -204,7 +136,8 @@ class SourceSettings(Strict):
     @property
     def required_columns(self) -> tuple[str, ...]:
         """Columns that the mapping names, sorted; a table without one of them is refused."""
-        named = {column for field in (self.mapping or {}).values() for column in field.columns}
+        mapped = [*(self.mapping or {}).values(), *self.named_properties.values()]
+        named = {column for field in mapped for column in field.columns}
         named.update(name for name in self.properties or () if name != "*")
         return tuple(sorted(named))
 
@@ -222,23 +155,21 @@ class SourceSettings(Strict):
     def _says_sessions(self) -> bool:
         if self.mapping is not None:
             return "source_session_id" in self.mapping
-        return self.format != "access_log"
+        return self.format not in TEXT_FORMATS
 
     @model_validator(mode="before")
     @classmethod
     def _take_properties(cls, data: Any) -> Any:
         # In the file, `properties` stands inside the mapping beside the fields.
         if isinstance(data, dict):
-            if "properties" in data:
+            if "properties" in data or "named_properties" in data:
                 raise problem("stands inside mapping", "properties")
             mapping = data.get("mapping")
             if isinstance(mapping, dict) and "properties" in mapping:
                 rest = {key: value for key, value in mapping.items() if key != "properties"}
-                given = mapping["properties"]
-                if not (isinstance(given, list) and all(isinstance(v, str) and v for v in given)):
-                    raise problem("is no list of columns", "mapping.properties")
-                return {**data, "mapping": rest, "properties": given}
-            if data.get("format") == "access_log":
+                columns, named = split_properties(mapping["properties"])
+                return {**data, "mapping": rest, "properties": columns, "named_properties": named}
+            if data.get("format") in TEXT_FORMATS:
                 return {"identical_rows": "keep", **data}
         return data
 
@@ -266,23 +197,8 @@ class SourceSettings(Strict):
             return self
         if self.mapping is None:
             raise problem(f"is missing; a {self.format} source needs one", "mapping")
-        self._check_mapping(self.mapping)
+        check_fields(self.mapping, self.named_properties)
         return self
-
-    def _check_mapping(self, mapping: dict[str, FieldMapping]) -> None:
-        for name, field in mapping.items():
-            if name not in MAPPED_FIELDS:
-                raise problem(f"no field of an event; put it into properties. The fields: "
-                               f"{', '.join(MAPPED_FIELDS)}", f"mapping.{name}")  # fmt: skip
-            if name not in TIME_FIELDS:
-                for key in ("unit", "format", "timezone"):
-                    if getattr(field, key) is not None:
-                        raise problem("is for event_ts and sent_ts alone", f"mapping.{name}.{key}")
-            elif field.value is not None:
-                raise problem("a time cannot be a constant", f"mapping.{name}.value")
-        for name in ("event_name", "event_ts"):
-            if name not in mapping:
-                raise problem(f"{name} is missing", "mapping")
 
 
 class CustomEvent(Strict):
@@ -368,8 +284,16 @@ def _validate(document: LinedDocument) -> Settings:
     raise document.error(path, _message(fault))
 
 
+# Parts of a path that have another place in the file.
+_PLACES: dict[int | str, KeyPath] = {
+    "[key]": (), "named_properties": ("mapping", "properties"),
+}  # fmt: skip
+
+
 def _path(fault: ErrorDetails) -> KeyPath:
-    path: KeyPath = tuple(part for part in fault["loc"] if part != "[key]")
+    path: KeyPath = ()
+    for part in fault["loc"]:
+        path += _PLACES.get(part, (part,))
     key = fault.get("ctx", {}).get("key", "")
     return (*path, *key.split(".")) if key else path
 

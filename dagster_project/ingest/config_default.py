@@ -23,6 +23,9 @@ sources:
   # server:
   #   format: access_log                   # combined or common log format, .log
   #   visitors: none                       # or address_and_agent: the two stand for a device
+  # hosts:
+  #   format: auth_log                     # log-ins of Linux: auth.log, secure; .log
+  #   user_id_space: accounts              # so that root is no user of the shop
 
   # A source of anything tabular: the mapping says which column is which field of an event.
   # legacy_shop:
@@ -34,7 +37,7 @@ sources:
   #     anonymous_id: visitorid
   #     product_id: itemid
   #     quantity: {sql: "abs(try_cast(qty as integer))"}
-  #     properties: ["*"]                  # every column not named above
+  #     properties: ["*", {file_path: path}]   # every column not named above; one by another name
   #   identical_rows: one                  # keep: rows that are equal are events of their own
   #   order_grain: order                   # line: a row is a line of an order
   #   sessions: gap                        # source: those of its tracker, by source_session_id

@@ -158,7 +158,7 @@ def _arrival_days(job: _Import, earliest: date, today: date) -> Days:
     reader = pa.RecordBatchReader.from_batches(RAW_SCHEMA, batches())
     with (
         duckdb.connect() as con,
-        mapped_rows(con, reader, job.source_name, job.source) as select,
+        mapped_rows(con, reader, job.source_name, job.source, today) as select,
     ):
         found = con.execute(
             f"""

@@ -7,6 +7,7 @@ right is the contract's business.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -103,6 +104,7 @@ def mapped_rows(
     reader: pa.RecordBatchReader,
     source_name: str,
     source: SourceSettings,
+    read_on: date | None = None,
 ) -> Iterator[str]:
     """Make raw rows readable on a connection as candidates, once, as a stream.
 
@@ -113,6 +115,7 @@ def mapped_rows(
         reader: raw rows in `readers.RAW_SCHEMA`.
         source_name: the source.
         source: its settings.
+        read_on: the day on which files are read that have no arrival date yet.
 
     Yields:
         A `select` to run on `con`, at most once.
@@ -120,7 +123,7 @@ def mapped_rows(
     if not any(field.sql is not None for field in (source.mapping or {}).values()):
         con.register(_BATCH_VIEW, reader)
         try:
-            shape = shape_of(source)
+            shape = shape_of(source, read_on)
             if shape is None:
                 yield candidates_sql(source_name, source, _BATCH_VIEW)
             else:

@@ -42,7 +42,9 @@ def candidates_sql(source_name: str, source: SourceSettings, raw_rows: str) -> s
     """
     mapping = _mapping(source)
     is_canonical = source.format == "canonical"
-    columns = list(dict.fromkeys(c for field in mapping.values() for c in field.columns))
+    named = source.named_properties
+    mapped = [*mapping.values(), *named.values()]
+    columns = list(dict.fromkeys(c for field in mapped for c in field.columns))
     # A structure is read faster than paths, but its names must differ by more than their case.
     folded = Counter(column.lower() for column in columns)
     keys = [c for c in columns if not c.startswith("$.") and folded[c.lower()] == 1]
@@ -53,19 +55,23 @@ def candidates_sql(source_name: str, source: SourceSettings, raw_rows: str) -> s
         keys.append("properties")
 
     expressions = {name: field for name, field in mapping.items() if field.sql is not None}
+    for i, field in enumerate(named.values()):
+        if field.sql is not None:
+            expressions[f"property_{i}"] = field
     sql_columns = list(dict.fromkeys(c for field in expressions.values() for c in field.columns))
     scalars = [
         field.column
         for name, field in mapping.items()
         if field.column is not None and name not in _MAY_NEST
     ]
+    scalars += [field.column for field in named.values() if field.column is not None]
     fields = [
         f"{_field_sql(name, mapping.get(name), at, source)} as {name}" for name in MAPPED_FIELDS
     ]
     times = [
         f"{_parsed_sql(name, mapping.get(name), source)} as {name}_parsed" for name in TIME_FIELDS
     ]
-    properties = _canonical_properties() if is_canonical else _mapped_properties(source, mapping)
+    properties = _canonical_properties() if is_canonical else _mapped_properties(source, mapped, at)
     return f"""
 with lines as (
     select
@@ -123,15 +129,16 @@ def _field_sql(
     name: str, field: FieldMapping | None, at: dict[str, str], source: SourceSettings
 ) -> str:
     default = {"currency": source.currency, "consent": source.consent.default}.get(name)
-    if field is None:
-        text = "null::varchar"
-    elif field.value is not None:
-        text = text_sql(quote_text(field.value))
-    elif field.sql is not None:
-        text = text_sql(f"__ff_{name}[1]")
-    else:
-        text = _replaced(text_sql(at[field.column or ""]), field.values or {})
+    text = "null::varchar" if field is None else _value_sql(name, field, at)
     return text if default is None else f"coalesce({text}, {quote_text(default)})"
+
+
+def _value_sql(name: str, field: FieldMapping, at: dict[str, str]) -> str:
+    if field.value is not None:
+        return text_sql(quote_text(field.value))
+    if field.sql is not None:
+        return text_sql(f"__ff_{name}[1]")
+    return _replaced(text_sql(at[field.column or ""]), field.values or {})
 
 
 def _replaced(text: str, values: dict[str, str]) -> str:
@@ -219,20 +226,32 @@ def _canonical_properties() -> str:
             end as __ff_properties"""
 
 
-def _mapped_properties(source: SourceSettings, mapping: dict[str, FieldMapping]) -> str:
+def _mapped_properties(
+    source: SourceSettings, mapped: list[FieldMapping], at: dict[str, str]
+) -> str:
+    named = source.named_properties
     listed = [name for name in source.properties or () if name != "*"]
     tests = [f"e.key in {_list(listed)}"] if listed else []
     if "*" in (source.properties or ()):
         # A path takes its whole top-level key, or a part that is an id would stay in clear.
-        used = {column for field in mapping.values() for column in field.columns}
-        tests.append(f"e.key not in {_list(sorted({_top_key(column) for column in used}))}")
-    if not tests:
+        used = {_top_key(column) for field in mapped for column in field.columns}
+        # What has its name from the settings is not there twice.
+        tests.append(f"e.key not in {_list(sorted(used | named.keys()))}")
+    if not tests and not named:
         return "'{}' as __ff_properties"
-    test = " or ".join(tests)
+    test = " or ".join(tests) or "false"
     if source.format != "jsonl":
         test = f"({test}) and coalesce(e.value::varchar, 'null') not in ('\"\"', 'null')"
     entries = f"list_filter({_MAP}, lambda e: {test})"
-    return f"coalesce('{{' || {_members(entries)} || '}}', '{{}}') as __ff_properties"
+    members = _members(entries)
+    if named:
+        values = [
+            f"{quote_text(json.dumps(name, ensure_ascii=False) + ':')} "
+            f"|| to_json({_value_sql(f'property_{i}', field, at)})::varchar"
+            for i, (name, field) in enumerate(named.items())
+        ]
+        members = f"concat_ws(',', nullif({members}, ''), {', '.join(values)})"
+    return f"coalesce('{{' || {members} || '}}', '{{}}') as __ff_properties"
 
 
 def _members(entries: str) -> str:

@@ -32,6 +32,7 @@ _ENDINGS_OF_FORMAT = {
     "ga4": (".jsonl", ".parquet"),
     "snowplow": (".tsv",),
     "access_log": (".log",),
+    "auth_log": (".log",),
     "jsonl": (".jsonl",),
     "csv": (".csv",),
     "tsv": (".tsv",),

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from dagster_project.ingest import seals, staging
 from dagster_project.ingest.batch import StagedBatch
-from dagster_project.ingest.config import Settings
+from dagster_project.ingest.config import TEXT_FORMATS, Settings
 from dagster_project.ingest.landing import LandedFile
 from dagster_project.ingest.mapping import mapped_rows
 from dagster_project.ingest.quarantine import QuarantinedRow, read_file
@@ -208,7 +208,7 @@ class _Replaying(staging.Staging):
         waiting = [self._waiting[file.path] for _, file in files]
         # Brackets of a line of text open nothing.
         kind = self._settings.sources[source].format
-        depth = None if kind == "access_log" else self._settings.settings.max_json_depth
+        depth = None if kind in TEXT_FORMATS else self._settings.settings.max_json_depth
         separator = b"\t" if kind == "snowplow" else None
 
         def batches() -> Iterator[pa.RecordBatch]:

@@ -4,6 +4,7 @@ Belongs here: what moves what a search led to, and where a view ends. Not here: 
 (`tests/unit/laws/test_oracle_engagement.py`), nor rules broken on purpose.
 """
 
+import json
 from decimal import Decimal
 
 from tests.laws.broken_engagement_rules import content, order, search
@@ -11,7 +12,7 @@ from tests.laws.judging import outcome_by
 from tests.laws.stories import day, event, killed, told, view
 
 outcome = outcome_by(
-    "fct_content_views", "content_engagement", "fct_searches", "search_performance"
+    "fct_content_views", "content_engagement", "fct_searches", "search_performance",
 )  # fmt: skip
 
 
@@ -62,6 +63,21 @@ def test_views_that_a_late_event_joins_and_a_later_copy_parts():
     for one in (history, killed(history, 2, 0.6), killed(history, 2, 0.75)):
         parted = outcome(one)["fct_content_views"]
         assert sorted((view["event_count"], view["dwell_s"]) for view in parted) == [(1, None)] * 2
+
+
+def test_a_line_that_stands_for_several_attempts_says_so_until_another_copy_of_it_wins():
+    outcome = outcome_by("fct_auth_events")
+
+    def refused(**properties: object):
+        said = json.dumps(properties)
+        return event("a", "login_failed", "11 10:00", user_id="u", properties=said)
+
+    steps = [(day(12), [refused(occurrences=5), event("b", "login_failed", "11 10:00")])]
+    found = outcome(told(*steps))["fct_auth_events"]
+    assert sorted(one["occurrences"] for one in found) == [1, 5]
+    steps.append((day(11), [refused(occurrences="3")]))
+    found = outcome(told(*steps))["fct_auth_events"]
+    assert sorted(one["occurrences"] for one in found) == [1, 3]
 
 
 def test_a_view_over_midnight_counts_on_the_date_it_began():

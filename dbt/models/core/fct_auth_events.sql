@@ -29,6 +29,7 @@ final as (
         report_date,
         is_bot,
         try_cast(properties ->> '$.is_mfa' as boolean) as is_mfa,
+        coalesce(try_cast(properties ->> '$.occurrences' as bigint), 1) as occurrences,
         event_ts as occurred_at,
     from winners
 

@@ -123,7 +123,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"event_name": "product_added"}, ["product_id: is required for product_added"]),
     ({"event_name": "product_removed"}, ["product_id: is required for product_removed"]),
     ({"event_name": "product_clicked"}, ["product_id: is required for product_clicked"]),
-    ({"event_name": "login_failed"}, ["user_id: is required for login_failed"]),
+    ({"event_name": "login_failed"}, ["user_id or device_id or ip: is required for login_failed"]),
     ({"event_name": "login_succeeded"}, ["user_id: is required for login_succeeded"]),
     ({"event_name": "file_accessed"}, ["user_id or device_id: is required for file_accessed"]),
     (

@@ -32,7 +32,17 @@ from dagster_project.loading import registry_of
 from dagster_project.partitions import first_day
 from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS
-from tests.hostile_rows import AT, HOSTILE, exports, messages, requests, scalars, texts, values
+from tests.hostile_rows import (
+    AT,
+    HOSTILE,
+    attempts,
+    exports,
+    messages,
+    requests,
+    scalars,
+    texts,
+    values,
+)
 from tests.landed_days import event, json_lines, land, state_with
 
 DAY = date(2026, 11, 2)
@@ -54,10 +64,12 @@ sources:
   messages: {{format: segment}}
   exports: {{format: ga4}}
   requests: {{format: access_log, visitors: address_and_agent}}
+  attempts: {{format: auth_log, timezone: Europe/Berlin}}
 """
 ENDINGS = {
     "canonical": ".jsonl", "lines": ".jsonl", "commas": ".csv", "tabs": ".tsv",
     "columns": ".parquet", "messages": ".jsonl", "exports": ".jsonl", "requests": ".log",
+    "attempts": ".log",
 }  # fmt: skip
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, ".gz": gzip.compress, ".zst": zstandard.compress,
@@ -130,6 +142,7 @@ structured = st.one_of(
     st.tuples(st.just("messages"), st.lists(messages, max_size=4).map(as_lines)),
     st.tuples(st.just("exports"), st.lists(exports, max_size=4).map(as_lines)),
     st.tuples(st.just("requests"), st.lists(requests, max_size=4).map(as_text)),
+    st.tuples(st.just("attempts"), st.lists(attempts, max_size=4).map(as_text)),
 )
 
 

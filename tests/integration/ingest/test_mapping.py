@@ -253,6 +253,44 @@ mapping:
     assert json.loads(row["properties"]) == {"t": "low", "rest": [1, {"k": None}]}
 
 
+def test_properties_have_names_of_their_own(tmp_path):
+    source = source_of("""
+format: csv
+mapping:
+  event_name: {column: act, values: {open: file_accessed}}
+  event_ts: at
+  properties: ["*", {file_path: {sql: "regexp_replace(path, '^/srv/[^/]*', '~')"}},
+    {action: act}, {level: {column: lv, values: {"1": low}}}, {kind: {value: say "x"}}]
+""")
+    head = "act,at,path,lv,action,rest\n"
+    rows = "open,2024-05-01,/srv/bob/a.doc,1,other,r\nread,2024-05-01,,2,,\n"
+    first, second = candidates(tmp_path, (head + rows).encode(), source)
+    assert first["read_error"] is None
+    assert first["event_name"] == "file_accessed"
+    # Columns that a property names are named, and a property's name is not there twice.
+    assert json.loads(first["properties"]) == {
+        "rest": "r", "file_path": "~/a.doc", "action": "open", "level": "low", "kind": 'say "x"',
+    }  # fmt: skip
+    assert json.loads(second["properties"]) == {"action": "read", "level": "2", "kind": 'say "x"'}
+    with pytest.raises(RefusedFileError, match="no column 'lv'"):
+        candidates(tmp_path, (head + rows).replace("lv", "xx").encode(), source)
+
+
+def test_a_named_property_of_json_lines_is_a_path_or_a_key_and_a_scalar(tmp_path):
+    source = source_of("""
+format: jsonl
+mapping:
+  event_name: e
+  event_ts: t
+  properties: [{role: $.user.role}, {size: {sql: "try_cast(n as integer) * 2 // (1 - x::int)"}}, n]
+""")
+    lines = [{"user": {"role": "a"}, "n": 2, "x": 0}, {"user": {"role": ["a"]}, "n": 2, "x": 0},
+             {"n": 3, "x": "many"}]  # fmt: skip
+    rows = candidates(tmp_path, b"\n".join(json.dumps(one).encode() for one in lines), source)
+    assert [row["read_error"] for row in rows] == [None, "not_a_scalar", "mapping_failed"]
+    assert json.loads(rows[0]["properties"]) == {"n": 2, "role": "a", "size": "4"}
+
+
 def test_a_source_states_consent_for_rows_that_do_not(tmp_path):
     source = SourceSettings(format="canonical", consent="granted")
     rows = candidates(tmp_path, b'{"consent": "denied"}\n{}\n', source)

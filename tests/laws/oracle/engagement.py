@@ -30,6 +30,7 @@ def auth_events(winners: list[Row]) -> list[Row]:
             "method": as_text(property_of(event, "method")),
             "failure_reason": as_text(property_of(event, "failure_reason")),
             "is_mfa": property_of(event, "is_mfa"),
+            "occurrences": int(as_number(property_of(event, "occurrences")) or 1),
             "occurred_at": event["event_ts"],
         }
         for event in winners

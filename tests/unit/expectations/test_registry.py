@@ -70,6 +70,7 @@ NOT_SESSIONABLE = set(
         "login_failed",
         "logged_out",
         "password_changed",
+        "auth_message_logged",
         "file_accessed",
         "file_downloaded",
         "file_access_denied",

@@ -110,6 +110,27 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
             SHOP + "      properties: '*'\n",
             "footfall.yml:7: sources.shop.mapping.properties: is no",
         ),
+        (
+            SHOP + "      properties: ['*', {a: b, c: d}]\n",
+            "footfall.yml:7: sources.shop.mapping.properties: is no list of columns, or of a name",
+        ),
+        (
+            SHOP + "      properties: [a, {a: b}]\n",
+            "footfall.yml:7: sources.shop.mapping.properties: 'a' is a column and a name",
+        ),
+        (
+            SHOP + "      properties: [{a: {sql: now()}}]\n",
+            "footfall.yml:7: sources.shop.mapping.properties.a.sql: the function now() is not",
+        ),
+        (
+            SHOP + "      properties: [{a: {column: b, unit: s}}]\n",
+            "footfall.yml:7: sources.shop.mapping.properties.a.unit: is for event_ts and sent_ts",
+        ),
+        (
+            SHOP + "      properties: [{a: 3}]\n",
+            "footfall.yml:7: sources.shop.mapping.properties.a",
+        ),
+        (SHOP + "    named_properties: {a: b}\n", "sources.shop.properties: stands inside mapping"),
         (SHOP + "    sessions: source\n", "sources.shop.sessions: 'source' needs rows that say"),
         (
             "sources:\n  web:\n    format: access_log\n    sessions: source\n",
@@ -129,6 +150,10 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
         (
             "sources:\n  a:\n    format: ga4\n    mapping: {event_ts: x}\n",
             "footfall.yml:4: sources.a.mapping: the ga4 format has none",
+        ),
+        (
+            "sources:\n  hosts:\n    format: auth_log\n    sessions: source\n",
+            "footfall.yml:4: sources.hosts.sessions: 'source' needs rows",
         ),
         (
             "sources:\n  a:\n    format: segment\n    visitors: address_and_agent\n",

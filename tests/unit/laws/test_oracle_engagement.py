@@ -126,7 +126,12 @@ def test_averages_of_content_are_over_the_views_that_tell(tables):
 
 def test_log_ins_say_how_and_why_not(tables):
     rows = [
-        row("login_failed", 0, {"method": "password", "failure_reason": "wrong"}, user_id="u"),
+        row(
+            "login_failed",
+            0,
+            {"method": "password", "failure_reason": "wrong", "occurrences": 5},
+            user_id="u",
+        ),
         row("login_succeeded", 1, {"method": "sso", "is_mfa": True}, user_id="u"),
         row("password_changed", 2, user_id="u", ip_truncated="10.0.0.0", country="DE"),
         row("page_viewed", 3),
@@ -138,6 +143,7 @@ def test_log_ins_say_how_and_why_not(tables):
         None,
     )
     assert (found["login"]["method"], found["login"]["is_mfa"]) == ("sso", True)
+    assert (found["login_failed"]["occurrences"], found["login"]["occurrences"]) == (5, 1)
     assert (found["password_change"]["ip_truncated"], found["password_change"]["country"]) == (
         "10.0.0.0",
         "DE",
