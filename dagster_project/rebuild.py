@@ -124,13 +124,17 @@ def _not_comparable(paths: StatePaths) -> str:
     if not file.exists():
         return f"{file}: is missing, so there is nothing to compare; {_MEND}"
     try:
+        duckdb.connect(str(file), read_only=True).close()
+    except duckdb.Error as error:
+        return _cannot(paths, "opened", error)
+    try:
         built = warehouse.query(paths, "select fingerprint from state.built")
         sealed = [(one.sequence, one.arrival_date) for one in seals.load_chain(paths)]
         owed = warehouse.owed_days(paths, sealed)
     except duckdb.CatalogException:
         built, owed = [], []
     except duckdb.Error as error:
-        return _cannot(paths, "opened", error)
+        return _cannot(paths, "read", error)
     if built != [(warehouse.inputs_fingerprint(paths),)]:
         return (
             f"{file}: was built by other models or settings than today's, so a comparison says "

@@ -20,7 +20,7 @@ from dagster_project.cli import main
 from dagster_project.ingest import durable, event_log
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.lock import state_lock
-from dagster_project.serving import SCHEMAS, publish
+from dagster_project.serving import SCHEMAS, VIEWED_SCHEMAS, publish
 from dagster_project.state import StatePaths
 
 DAYS = [date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 3)]
@@ -82,7 +82,7 @@ def tables(home: Path) -> Tables:
         names = con.execute(
             "select schema_name || '.' || table_name from duckdb_tables() order by 1"
         ).fetchall()
-        assert {name.partition(".")[0] for (name,) in names} == set(SCHEMAS)
+        assert {name.partition(".")[0] for (name,) in names} == {*SCHEMAS, *VIEWED_SCHEMAS}
         return {name: con.execute(f"from {name} order by all").fetchall() for (name,) in names}
 
 
