@@ -97,16 +97,17 @@ def _check(described: list[_Column], counts: dict[str, str], ratios: list[dict[s
             "config.meta.metric of a column what counts it"
         )
     for one in ratios:
-        unknown = sorted(_names(one) - set(counts))
+        unknown = sorted(set(_names(one)) - set(counts))
         if unknown:
             raise SemanticLayerError(
                 f"macros/metrics.sql: {one['name']} is made of {unknown[0]}, which nothing counts"
             )
 
 
-def _names(ratio: dict[str, Any]) -> set[str]:
-    """The counts that a ratio is made of."""
-    return set(re.findall(r"[a-z_]\w*", f"{ratio['numerator']} {ratio['denominator']}"))
+def _names(ratio: dict[str, Any]) -> list[str]:
+    """The counts that a ratio is made of, in the order of its formula."""
+    found = re.findall(r"[a-z_]\w*", f"{ratio['numerator']} {ratio['denominator']}")
+    return list(dict.fromkeys(found))
 
 
 def _semantic_model(
@@ -175,15 +176,14 @@ def _ratio(ratio: dict[str, Any], counts: dict[str, str]) -> dict[str, Any]:
             "type": "ratio",
             "type_params": {"numerator": numerator, "denominator": denominator},
         }
-    # As `ratio_columns` has it; the order of the names is that of the formula.
+    # As `ratio_columns` has it.
     formula = f"cast({numerator} as double) / nullif({denominator}, 0)"
-    used = re.findall(r"[a-z_]\w*", f"{numerator} {denominator}")
     return {
         **metric,
         "type": "derived",
         "type_params": {
             "expr": f"1 - {formula}" if ratio.get("complement") else formula,
-            "metrics": [{"name": name} for name in dict.fromkeys(used)],
+            "metrics": [{"name": name} for name in _names(ratio)],
         },
     }
 

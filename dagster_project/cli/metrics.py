@@ -3,17 +3,15 @@
 import argparse
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from dagster_project import metric_queries
 from dagster_project.cli.arrival_date import arrival_date
 from dagster_project.cli.query import QueryError, open_published, read_published
-from dagster_project.cli.tables import render_csv, render_json, render_table
+from dagster_project.cli.tables import FORMATS, render_table
 from dagster_project.ingest.errors import FootfallError, UsageError
 from dagster_project.metric_queries import DIMENSIONS, GRAINS, Question
 from dagster_project.state import StatePaths
-
-_FORMATS: Final = {"table": render_table, "csv": render_csv, "json": render_json}
 
 
 class NotPublishedError(FootfallError):
@@ -54,7 +52,7 @@ def register(subparsers: Any) -> None:
         "--order", type=_names, default=[], metavar="NAMES", help="such as 'sessions desc,channel'"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N rows")
-    parser.add_argument("--format", choices=sorted(_FORMATS), default="table")
+    parser.add_argument("--format", choices=sorted(FORMATS), default="table")
     parser.add_argument("--sql", action="store_true", help="print the statement, do not run it")
     parser.add_argument(
         "--project", type=Path, metavar="DIR", help="write a dbt project there, for `mf` itself"
@@ -77,7 +75,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
         if args.format == "table":
             print(render_table(heads, rows, max_cell=140))
         else:
-            print(_FORMATS[args.format](heads, rows))
+            print(FORMATS[args.format](heads, rows))
         return 0
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: is below 1; give a number of rows")
@@ -99,7 +97,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
     keys = [name for name in columns if name not in args.metrics]
     order = [columns.index(name) for name in [*keys, *dict.fromkeys(args.metrics)]]
     heads = [columns[at].removeprefix("metric_time__").removeprefix("kpi__") for at in order]
-    print(_FORMATS[args.format](heads, [[_plain(row[at]) for at in order] for row in answer]))
+    print(FORMATS[args.format](heads, [[_plain(row[at]) for at in order] for row in answer]))
     return 0
 
 

@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import duckdb
 
-from dagster_project.cli.tables import render_csv, render_json, render_table
+from dagster_project.cli.tables import FORMATS
 from dagster_project.ingest.errors import FootfallError, UsageError
 from dagster_project.state import StatePaths
 
-_FORMATS: Final = {"table": render_table, "csv": render_csv, "json": render_json}
 _TABLE_ROWS: Final = 100
 _TRIES: Final = 3
 
@@ -35,7 +34,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "sql", metavar="SQL", help="one statement; `-` reads it from standard input"
     )
-    parser.add_argument("--format", choices=sorted(_FORMATS), default="table")
+    parser.add_argument("--format", choices=sorted(FORMATS), default="table")
     parser.add_argument(
         "--limit",
         type=int,
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
         raise UsageError(f"--limit {args.limit}: is below 0; give a number of rows, or 0 for all")
     limit = args.limit if args.limit is not None else _TABLE_ROWS if args.format == "table" else 0
     columns, rows, is_cut = read_published(StatePaths(home), sql, limit)
-    print(_FORMATS[args.format](columns, rows))
+    print(FORMATS[args.format](columns, rows))
     if is_cut:
         print(f"footfall: the first {limit} rows; --limit 0 for all", file=sys.stderr)
     return 0

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 Rows = Sequence[Sequence[Any]]
 
@@ -157,3 +157,7 @@ def _cut(text: str, most: int) -> str:
 def _pad(text: str, width: int, *, right: bool) -> str:
     space = " " * (width - _width(text))
     return space + text if right else text + space
+
+
+# What `--format` may say.
+FORMATS: Final = {"table": render_table, "csv": render_csv, "json": render_json}

@@ -27,8 +27,7 @@ from dagster_project.ingest.config import load_settings
 from dagster_project.state import StatePaths
 from tests.e2e.command import must
 from tests.laws.harness import (
-    ORACLE_TABLES,
-    REBUILT_TABLES,
+    TABLES,
     kill_of,
     load,
     rebuild,
@@ -204,10 +203,7 @@ def test_orders_and_revenue_of_the_shuffled_history_equal_pandas(compared, click
 # What arrived twice is in none of the tables but its own.
 @pytest.mark.parametrize(
     "table",
-    sorted(
-        {*ORACLE_TABLES, *REBUILT_TABLES}
-        - {"arrivals_daily", "arrivals_by_report_date", "fct_event_duplicates"}
-    ),
+    sorted(set(TABLES) - {"arrivals_daily", "arrivals_by_report_date", "fct_event_duplicates"}),
 )
 def test_every_table_of_the_shuffled_history_equals_that_of_a_plain_run(compared, table):
     found = sorted_rows(compared.shuffled, table, ARRIVAL_COLUMNS)

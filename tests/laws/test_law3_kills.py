@@ -18,8 +18,7 @@ import pytest
 from tests.laws.batches import APART, next_base, side_by_side
 from tests.laws.compiled import compiled_models, statements
 from tests.laws.harness import (
-    ORACLE_TABLES,
-    REBUILT_TABLES,
+    TABLES,
     TRIED,
     Kill,
     Tables,
@@ -79,7 +78,7 @@ def at_the_end(seed: int) -> tuple[Tables, dict[str, list[str]]]:
     expected = expected_tables(history, LAST)
     rebuilt = rebuild(history)
     assert oracle_difference(expected, rebuilt) is None
-    rows = {table: sorted_rows(rebuilt, table) for table in (*ORACLE_TABLES, *REBUILT_TABLES)}
+    rows = {table: sorted_rows(rebuilt, table) for table in TABLES}
     rebuilt.con.close()
     return expected, rows
 

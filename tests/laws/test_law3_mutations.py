@@ -5,8 +5,6 @@ here: the rules (`broken_rules` and the other modules of that name) and the hist
 `noticing_identity`).
 """
 
-from functools import cache
-
 import pytest
 
 from tests.laws.broken_attribution_rules import BROKEN_ATTRIBUTION_RULES
@@ -40,10 +38,8 @@ RULES = (
         *BROKEN_TRIGGER_RULES,
     ),
 )
-
-
-# By their texts, filled as they are followed.
-HISTORIES: dict[str, History] = {}
+# What some tables notice in a history, by its text, where no rule is broken; filled as it is asked.
+UNBROKEN: dict[tuple[str, tuple[str, ...]], str | None] = {}
 
 
 def near(rule: BrokenRule) -> tuple[str, ...]:
@@ -71,12 +67,6 @@ def history_of(rule: BrokenRule, tables: tuple[str, ...]) -> History | None:
     return killed_after(rule.noticed_by, 1, rule.dies_after, tables)
 
 
-@cache
-def noticed_unbroken(text: str, tables: tuple[str, ...]) -> str | None:
-    """The control: what these tables notice in a history of this text where no rule is broken."""
-    return difference(HISTORIES[text], tables)
-
-
 def noticed(rule: BrokenRule, tables: tuple[str, ...]) -> bool:
     """Whether these tables are not what they should be where the rule is broken.
 
@@ -87,8 +77,10 @@ def noticed(rule: BrokenRule, tables: tuple[str, ...]) -> bool:
     broken = rule.applied(models_behind(*tables, rule.model))
     if history is None or difference(history, tables, broken) is None:
         return False
-    HISTORIES[history.describe()] = history
-    assert noticed_unbroken(history.describe(), tables) is None
+    control = history.describe(), tables
+    if control not in UNBROKEN:
+        UNBROKEN[control] = difference(history, tables)
+    assert UNBROKEN[control] is None
     return True
 
 
