@@ -5,7 +5,6 @@ Belongs here: docs/metrics.md, `core.fct_funnel_entries` and `marts.funnel_steps
 
 from collections import defaultdict
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
 
 from tests.laws.oracle.events import Row, in_order
@@ -123,6 +122,27 @@ def funnel_entries(events: list[Row], funnels: list[Row]) -> list[Row]:
     return table
 
 
+def quantile(values: list[float], share: float) -> float | None:
+    """Between the neighbours of place `share * (n - 1)` in a straight line; None of no values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    below, part = divmod(share * (len(ordered) - 1), 1)
+    low, high = ordered[int(below)], ordered[min(int(below) + 1, len(ordered) - 1)]
+    return low + (high - low) * part
+
+
+def seconds_between(units: list[Row], step: int, since: int) -> list[float]:
+    """What the units took from one step to another; none for step 1 and any order."""
+    if step == 1:
+        return []
+    return [
+        (unit["step_at"][step - 1] - unit["step_at"][since - 1]).total_seconds()
+        for unit in units
+        if unit["step_at"] is not None
+    ]
+
+
 def funnel_steps(entries: list[Row], funnels: list[Row]) -> list[Row]:
     """`marts.funnel_steps`."""
     table = []
@@ -135,11 +155,8 @@ def funnel_steps(entries: list[Row], funnels: list[Row]) -> list[Row]:
             for step, (step_name, _) in enumerate(funnel["steps"], start=1):
                 entrants = sum(unit["reached"] >= max(step - 1, 1) for unit in units)
                 there = [unit for unit in units if unit["reached"] >= step]
-                seconds = [
-                    (unit["step_at"][step - 1] - unit["step_at"][step - 2]).total_seconds()
-                    for unit in there
-                    if step > 1 and unit["step_at"] is not None
-                ]
+                from_previous = seconds_between(there, step, step - 1)
+                from_first = seconds_between(there, step, 1)
                 table.append(
                     {
                         "funnel": funnel["funnel"],
@@ -154,7 +171,10 @@ def funnel_steps(entries: list[Row], funnels: list[Row]) -> list[Row]:
                         "conversions": len(there),
                         "rate_from_previous": ratio(len(there), entrants),
                         "rate_from_first": ratio(len(there), len(units)),
-                        "median_seconds_from_previous": median(seconds) if seconds else None,
+                        "median_seconds_from_previous": quantile(from_previous, 0.5),
+                        "p90_seconds_from_previous": quantile(from_previous, 0.9),
+                        "median_seconds_from_first": quantile(from_first, 0.5),
+                        "p90_seconds_from_first": quantile(from_first, 0.9),
                     }
                 )
     return table
