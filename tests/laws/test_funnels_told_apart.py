@@ -13,21 +13,21 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from tests.laws.model_shop import arriving, load
+from tests.laws.shop import declared
 from tests.laws.stories import at, day
 from tests.laws.stories import event as event_row
 from tests.laws.warehouse import Row, Warehouse
 
 A, B, C, OTHER = "product_viewed", "product_added", "order_completed", "page_viewed"
 MINUTE = 60
-# Funnel, mode, unit, window in seconds, steps.
 FUNNELS = [
-    ("ordered", "ordered", "visitor", 10 * MINUTE, (A, B, C)),
-    ("strict", "strict", "visitor", 10 * MINUTE, (A, B, C)),
-    ("any", "any", "visitor", 10 * MINUTE, (A, B, C)),
-    ("person", "ordered", "person", 120 * MINUTE, (A, B)),
-    ("visitor", "ordered", "visitor", 120 * MINUTE, (A, B)),
-    ("session", "ordered", "session", 120 * MINUTE, (A, B)),
-    ("again", "ordered", "visitor", 10 * MINUTE, (A, A)),
+    declared("ordered", "ordered", "visitor", 10 * MINUTE, A, B, C),
+    declared("strict", "strict", "visitor", 10 * MINUTE, A, B, C),
+    declared("any", "any", "visitor", 10 * MINUTE, A, B, C),
+    declared("person", "ordered", "person", 120 * MINUTE, A, B),
+    declared("visitor", "ordered", "visitor", 120 * MINUTE, A, B),
+    declared("session", "ordered", "session", 120 * MINUTE, A, B),
+    declared("again", "ordered", "visitor", 10 * MINUTE, A, A),
 ]
 
 
@@ -87,15 +87,7 @@ def the_events() -> list[Row]:
 @pytest.fixture(scope="module", params=["at once", "every second event late"])
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     warehouse = Warehouse()
-    warehouse.con.execute("delete from inputs.funnels")
-    warehouse.con.executemany(
-        "insert into inputs.funnels values (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (funnel, mode, unit, window, number, f"{number}", name)
-            for funnel, mode, unit, window, names in FUNNELS
-            for number, name in enumerate(names, start=1)
-        ],
-    )
+    warehouse.declare_funnels(FUNNELS)
     rows = the_events()
     if request.param == "at once":
         load(warehouse, arriving(day(20), rows), [day(20)])

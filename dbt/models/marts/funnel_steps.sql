@@ -29,27 +29,50 @@ steps as (
 
 ),
 
-timed as (
+cut as (
 
     select
-        entries.funnel,
-        entries.entry_date,
-        entries.reached,
+        '(all)' as dimension,
+        '(all)' as value,
+        entries.*,
+    from entries
+    {% for dimension in ['device_type', 'country', 'source', 'channel', 'category'] -%}
+    union all
+    select
+        '{{ dimension }}' as dimension,
+        coalesce({{ dimension }}, '(not set)') as value,
+        entries.*,
+    from entries
+    {% endfor %}
+),
+
+reached as (
+
+    select
+        cut.funnel,
+        cut.entry_date,
+        cut.dimension,
+        cut.value,
+        cut.reached,
         steps.mode,
         steps.unit,
         steps.step,
         steps.step_name,
-        {% for since, place in [('previous', 'steps.step - 1'), ('first', '1')] -%}
-        case
-            when steps.step > 1 and steps.mode <> 'any' and entries.reached >= steps.step
-                then cast(
-                        epoch_us(entries.step_at[steps.step])
-                        - epoch_us(entries.step_at[{{ place }}]) as double
-                    ) / 1000000
-        end as seconds_from_{{ since }},
-        {% endfor -%}
-    from entries
-    inner join steps on entries.funnel = steps.funnel
+        case when steps.step > 1 and cut.reached >= steps.step then cut.step_at end as step_at,
+    from cut
+    inner join steps on cut.funnel = steps.funnel
+
+),
+
+timed as (
+
+    select
+        * exclude (step_at),
+        cast(epoch_us(step_at[step]) - epoch_us(step_at[step - 1]) as double) / 1000000
+            as seconds_from_previous,
+        cast(epoch_us(step_at[step]) - epoch_us(step_at[1]) as double) / 1000000
+            as seconds_from_first,
+    from reached
 
 ),
 
@@ -59,19 +82,21 @@ counts as (
         funnel,
         mode,
         unit,
+        dimension,
+        value,
         entry_date,
         step,
         step_name,
         count(*) filter (where reached >= greatest(step - 1, 1)) as entrants,
         count(*) filter (where reached >= step) as conversions,
         count(*) as units,
-        {% for since in ['previous', 'first'] -%}
-        median(seconds_from_{{ since }}) as median_seconds_from_{{ since }},
-        percentile_cont(0.9) within group (order by seconds_from_{{ since }})
-            as p90_seconds_from_{{ since }},
-        {% endfor -%}
+        median(seconds_from_previous) as median_seconds_from_previous,
+        percentile_cont(0.9) within group (order by seconds_from_previous)
+            as p90_seconds_from_previous,
+        median(seconds_from_first) as median_seconds_from_first,
+        percentile_cont(0.9) within group (order by seconds_from_first) as p90_seconds_from_first,
     from timed
-    group by funnel, mode, unit, entry_date, step, step_name
+    group by funnel, mode, unit, dimension, value, entry_date, step, step_name
 
 ),
 
@@ -81,8 +106,8 @@ final as (
         funnel,
         mode,
         unit,
-        '(all)' as dimension,
-        '(all)' as value,
+        dimension,
+        value,
         entry_date,
         step,
         step_name,
