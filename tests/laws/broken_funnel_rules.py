@@ -132,7 +132,7 @@ BROKEN_FUNNEL_RULES = (
         "an attempt holds nothing",
         NOTHING_HELD,
         "int_funnel_events",
-        text(r"where holds_nothing or held_value is not null", ""),
+        text(r"where held_value is not null", ""),
     ),
     BrokenRule(
         "what an event lists is not looked at",

@@ -166,6 +166,7 @@ line_values as (
         '{{ property }}' as hold,
         {{ property }} as value,
     from interactions
+    where (select bool_or(hold = '{{ property }}') from funnels)
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -174,9 +175,7 @@ line_values as (
 valued as (
 
     select
-        timed.* exclude ({{ held_properties | join(', ') }}, hold),
-        timed.category,
-        timed.hold is null as holds_nothing,
+        timed.*,
         case
             when line_values.event_key is not null then line_values.value
             {% for property in held_properties -%}
@@ -187,13 +186,17 @@ valued as (
     left join line_values
         on timed.event_key = line_values.event_key
         and timed.hold = line_values.hold
+    where timed.hold is not null
 
 ),
 
 held as (
 
-    select * exclude (holds_nothing) from valued
-    where holds_nothing or held_value is not null
+    select * exclude (hold, product_id, brand, impression_id) from valued
+    where held_value is not null
+    union all by name
+    select * exclude (hold, product_id, brand, impression_id) from timed
+    where hold is null
 
 ),
 
