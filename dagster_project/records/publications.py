@@ -47,8 +47,8 @@ _VALUE: Final = "decimal(38, 12)"
 _SAME: Final = "1e-9"
 _NUMERIC: Final = ("BIGINT", "INTEGER", "HUGEINT", "DOUBLE", "DECIMAL")
 # Nothing happened to a person when these move: the first follows from last_order_at and the as_of
-# date, and the second is in ml.recommendations, partition by partition.
-NOT_RECORDED: Final = ("recency_days", "top_recommendations")
+# date, and the others are in the schema ml, partition by partition.
+NOT_RECORDED: Final = ("recency_days", "top_recommendations", "predicted_clv", "churn_risk")
 PRESENCE: Final = "is_present"
 
 

@@ -77,6 +77,26 @@ latest_anomalies as (
 
 ),
 
+latest_clv as (
+
+    select
+        person_id,
+        predicted_clv,
+    from {{ ref('clv_predictions') }}
+    where partition_date = (select max(partition_date) from {{ ref('clv_predictions') }})
+
+),
+
+latest_churn as (
+
+    select
+        person_id,
+        churn_risk,
+    from {{ ref('churn_risk') }}
+    where partition_date = (select max(partition_date) from {{ ref('churn_risk') }})
+
+),
+
 final as (
 
     select
@@ -107,6 +127,8 @@ final as (
         totals.last_channel,
         latest_recommendations.top_recommendations,
         coalesce(latest_anomalies.anomaly_level, 'none') as anomaly_level,
+        latest_clv.predicted_clv,
+        latest_churn.churn_risk,
         totals.first_seen_at,
         totals.last_seen_at,
         totals.first_order_at,
@@ -115,6 +137,8 @@ final as (
     left join scores on totals.person_id = scores.person_id
     left join latest_recommendations on totals.person_id = latest_recommendations.person_id
     left join latest_anomalies on totals.person_id = latest_anomalies.person_id
+    left join latest_clv on totals.person_id = latest_clv.person_id
+    left join latest_churn on totals.person_id = latest_churn.person_id
 
 )
 
