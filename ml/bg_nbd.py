@@ -6,7 +6,8 @@ is worth (gamma_gamma.py), who is served what (lifetime_value.py).
 
 While active a person orders at a rate of their own, gamma(r, alpha), and after each order leaves
 for good with a probability of their own, beta(a, b). A history is x orders after the first, the
-last of them t_x after the first, observed for T.
+last of them t_x after the first, observed for T. Where nobody is seen to leave, a is 0 and what is
+left is the NBD: people only order more and more rarely than others.
 
 Source: Fader, Hardie, Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2).
 """
@@ -28,6 +29,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 PARAMETERS = ("r", "alpha", "a", "b")
+# Where the likelihood is driven if the probability of leaving goes to 0.
+_NOBODY_LEAVES = {"a": -1, "b": 1}
 # So near to 1 the formula divides a small difference by a small number: between two a further off.
 _NEAR_ONE = 1e-5
 
@@ -67,7 +70,7 @@ class BgNbd:
     Attributes:
         r: shape of the order rates.
         alpha: scale of the order rates, in the time unit of the histories.
-        a: first shape of the probabilities of leaving.
+        a: first shape of the probabilities of leaving; 0 where nobody leaves.
         b: second shape of them.
         log_likelihood: at the maximum.
         covariance: (4, 4) of the logarithms of r, alpha, a, b; the inverse of the information.
@@ -147,14 +150,26 @@ def fit_bg_nbd(histories: Histories) -> BgNbd:
     scale = float((histories.age * histories.counts).sum() / persons)
     scales = np.array([1.0, scale, 1.0, 1.0])
     terms = _Terms(histories)
-    found: Fit = maximise(terms.gradient, PARAMETERS, scales, persons)
+    try:
+        found: Fit = maximise(terms.gradient, PARAMETERS, scales, persons)
+    except DegenerateFitError as error:
+        if not error.on_edge or not error.on_edge.items() <= _NOBODY_LEAVES.items():
+            raise
+        found = maximise(terms.gradient_of_stayers, PARAMETERS[:2], scales[:2], persons)
+        covariance = np.zeros((4, 4))
+        covariance[:2, :2] = found.covariance
+        r, alpha = found.parameters.tolist()
+        return BgNbd(r, alpha, 0.0, 1.0, found.log_likelihood, covariance, persons)
     r, alpha, a, b = found.parameters.tolist()
     return BgNbd(r, alpha, a, b, found.log_likelihood, found.covariance, persons)
 
 
 def log_likelihood(model: BgNbd, histories: Histories) -> float:
     """Log-likelihood of histories, eq. 6 summed over persons."""
-    return _Terms(histories).gradient(model.parameters)[0]
+    terms = _Terms(histories)
+    if model.a == 0:
+        return terms.gradient_of_stayers(model.parameters[:2])[0]
+    return terms.gradient(model.parameters)[0]
 
 
 class _Terms:
@@ -199,6 +214,17 @@ class _Terms:
         )
         return float(value.sum() + (counts * both).sum()), gradient
 
+    def gradient_of_stayers(self, parameters: Floats) -> tuple[float, Floats]:
+        """The same for a = 0: log-likelihood of the NBD, and its derivatives by r and alpha."""
+        r, alpha = parameters.tolist()
+        x, counts, n = self.of.x, self.of.counts, self.distinct
+        log_age = np.log(alpha + self.of.age)
+        value = self.by_x * (gammaln(r + n) - gammaln(r) + r * np.log(alpha))
+        rate = self.by_x * (digamma(r + n) - digamma(r) + np.log(alpha))
+        by_alpha = counts * (r / alpha - (r + x) / (alpha + self.of.age))
+        gradient = np.array([rate.sum() - (counts * log_age).sum(), by_alpha.sum()])
+        return float(value.sum() - (counts * (r + x) * log_age).sum()), gradient
+
 
 def probability_alive(model: BgNbd, x: Floats, t_x: Floats, age: Floats) -> Floats:
     """Probability that somebody still is a customer at the end of observation.
@@ -215,6 +241,8 @@ def probability_alive(model: BgNbd, x: Floats, t_x: Floats, age: Floats) -> Floa
     Returns:
         (k,), 0 to 1.
     """
+    if model.a == 0:
+        return np.ones(len(x))
     # In logs: the power alone overflows for thousands of orders.
     odds = np.log(model.a / np.maximum(model.b + x - 1, model.b)) + (model.r + x) * np.log(
         (model.alpha + age) / (model.alpha + t_x)
@@ -242,6 +270,8 @@ def expected_orders(
         (k,), >= 0.
     """
     a = model.a
+    if a == 0:
+        return np.asarray((model.r + x) / (model.alpha + age) * horizon, dtype=np.float64)
     if abs(a - 1) < _NEAR_ONE / 2:
         sides = [
             expected_orders(BgNbd(model.r, model.alpha, near, model.b), x, t_x, age, horizon)

@@ -99,6 +99,11 @@ class Fitted:
     no_orders: str
     no_value: str
 
+    @property
+    def all_stay(self) -> bool:
+        """Whether the model of orders sees nobody leave."""
+        return self.orders is not None and self.orders.a == 0
+
     def as_json(self) -> dict[str, Any]:
         """Parameters with the standard errors of their logarithms, or why there are none."""
         found: dict[str, Any] = {}
@@ -292,9 +297,10 @@ def validate(book: OrderBook, as_of: date, models: Fitted, params: LifetimeParam
         chances = 1 - h.per_person(order_probability(fitted.orders, *h.all, days / 7))
     none = (ordered == 0).astype(np.float64)
     orders = _compare_orders(past, predicted, ordered, days, no_orders, params)
-    churn = _compare_churn(
-        chances, SilenceClasses.learned(before, returned > 0).risk(past), none, no_orders, params
-    )
+    # Where nobody is seen to leave, everybody's risk would be none.
+    no_churn = no_orders or ("nobody is seen to leave" if models.all_stay else "")
+    by_silence = SilenceClasses.learned(before, returned > 0).risk(past)
+    churn = _compare_churn(chances, by_silence, none, no_churn, params)
     worth = _compare_values(past, fitted, value, no_value, params)
     return Validation(
         days,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from ml.bg_nbd import (
     BgNbd,
@@ -128,8 +129,10 @@ def predict_lifetime_value(
     data = fingerprint(book.table)
     version = model_version("lifetime", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
     buyers = buyers_as_of(book, as_of)
-    models = fit_models(buyers)
-    validation = validate(book, as_of, models, params)
+    # The search is over four numbers: threads that wait for each other take ten times as long.
+    with threadpool_limits(limits=1, user_api="blas"):
+        models = fit_models(buyers)
+        validation = validate(book, as_of, models, params)
     metrics = [
         {
             "model": model,

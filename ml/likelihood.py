@@ -6,7 +6,7 @@ and telling a maximum from an edge. Not here: any likelihood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,15 @@ Z_95 = 1.959963984540054
 
 
 class DegenerateFitError(ValueError):
-    """The data do not determine the parameters; the message says in what way."""
+    """The data do not determine the parameters; the message says in what way.
+
+    Attributes:
+        on_edge: parameters that the likelihood drives to an edge, each with -1 or 1 for which.
+    """
+
+    def __init__(self, message: str, on_edge: Mapping[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.on_edge = dict(on_edge or {})
 
 
 @dataclass(frozen=True)
@@ -77,13 +85,17 @@ def maximise(
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
     )
     logs = np.asarray(found.x, dtype=np.float64)
-    on_edge = [
-        f"{name} {'vanishes' if log < 0 else 'grows without end'}"
+    on_edge = {
+        name: -1 if log < 0 else 1
         for name, log in zip(names, logs.tolist(), strict=True)
         if abs(log) > _EDGE - 1e-3
-    ]
+    }
     if on_edge:
-        raise DegenerateFitError(f"the likelihood has no maximum: {', '.join(on_edge)}")
+        said = [
+            f"{name} {'vanishes' if side < 0 else 'grows without end'}"
+            for name, side in on_edge.items()
+        ]
+        raise DegenerateFitError(f"the likelihood has no maximum: {', '.join(said)}", on_edge)
     curvature = _curvature(descent, logs) * count
     if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature)[0] <= 0:
         raise DegenerateFitError("the likelihood is flat at its maximum")

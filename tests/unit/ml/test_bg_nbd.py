@@ -149,6 +149,28 @@ def test_intervals_hold_what_is_expected_of_a_history_19_times_of_20():
     assert np.mean(held) >= 62 / 75
 
 
+def test_where_nobody_leaves_the_nbd_is_left():
+    rng = np.random.default_rng(8)
+    rates = rng.gamma(1.5, 1 / 8.0, 800)
+    x = rng.poisson(rates * 40.0).astype(float)
+    t_x = np.where(x > 0, 40.0 * rng.random(800) ** (1 / np.maximum(x, 1)), 0.0)
+    model = fit_bg_nbd(group_histories(x, t_x, np.full(800, 40.0)))
+    assert (model.a, model.b) == (0, 1)
+    logs = np.log([model.r, model.alpha]) - np.log([1.5, 8.0])
+    assert (np.abs(logs) < 3 * np.sqrt(np.diag(model.covariance)[:2])).all()
+    # Known of the NBD: (r + x) / (alpha + T) orders a week; none with the chance of a gamma mix.
+    asked = arrays(3, 20, 40)
+    rate = (model.r + 3) / (model.alpha + 40)
+    assert expected_orders(model, *asked, 10.0) == pytest.approx([rate * 10])
+    assert probability_alive(model, *asked) == 1
+    none = ((model.alpha + 40) / (model.alpha + 50)) ** (model.r + 3)
+    assert order_probability(model, *asked, 10.0) == pytest.approx([1 - none])
+    nearly = BgNbd(model.r, model.alpha, 1e-9, 1.0)
+    assert log_likelihood(nearly, group_histories(*asked)) == pytest.approx(
+        log_likelihood(model, group_histories(*asked)), abs=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("history", "said"),
     [
