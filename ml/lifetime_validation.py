@@ -242,10 +242,20 @@ def fit_models(buyers: Buyers) -> Fitted:
     return Fitted(histories, orders, value, no_orders, no_value)
 
 
+def days_an_order(buyers: Buyers) -> float:
+    """Days that the average person takes for an order after the first; infinite without any."""
+    orders = int((buyers.order_days - 1).sum())
+    return float((buyers.as_of - buyers.first).sum() / orders) if orders else np.inf
+
+
 def own_rate(buyers: Buyers, days: int) -> Floats:
-    """(n,) orders in so many days if each person goes on as often as since the first order."""
-    age = np.maximum(buyers.as_of - buyers.first, 1)
-    return np.asarray((buyers.order_days - 1) / age * days, dtype=np.float64)
+    """(n,) orders in so many days if each person goes on as often as since the first order.
+
+    One order of an average person, and the time it takes, is added to each person's own: somebody
+    who ordered yesterday and today is not expected to do so every day.
+    """
+    age = buyers.as_of - buyers.first
+    return np.asarray(buyers.order_days / (age + days_an_order(buyers)) * days, dtype=np.float64)
 
 
 def own_value(buyers: Buyers) -> Floats:

@@ -30,6 +30,7 @@ from ml.lifetime_validation import (
     LifetimeParams,
     SilenceClasses,
     Validation,
+    days_an_order,
     discounted_orders,
     fit_models,
     own_rate,
@@ -155,8 +156,8 @@ def predict_lifetime_value(
         data_fingerprint=data,
         params=asdict(params),
         metrics=metrics,
-        baseline="orders: each person's own rate; value: each person's own mean; churn: the share "
-        "of persons as long silent who ordered again",
+        baseline="orders: each person's own rate with one average order added; value: each "
+        "person's own mean; churn: the share of persons as long silent who ordered again",
         served=validation.served,
         gate_reason=validation.reason,
         counts={
@@ -339,7 +340,13 @@ def _histories_in_words(buyers: Buyers) -> list[str]:
 
 
 def _clv_explanations(buyers: Buyers, orders_by_model: bool, value_by_model: bool) -> list[str]:
-    words = "; by BG/NBD" if orders_by_model else "; as often as so far"
+    pace = days_an_order(buyers)
+    as_so_far = (
+        f"; as often as so far, with one order in {pace:.1f} days of an average person added"
+        if np.isfinite(pace)
+        else "; nobody has ordered again"
+    )
+    words = "; by BG/NBD" if orders_by_model else as_so_far
     worth = " and gamma-gamma" if value_by_model else ", at the mean so far"
     values = [
         f"worth {mean:.2f} on average ({count:.0f} with a value)" if count else "none with a value"

@@ -1,9 +1,9 @@
 -- On which dates persons ordered, and what for, as it was known on the arrival date `as_of_date`
 -- (law 4). The whole past: who ordered first long ago is no new customer.
 --
--- An order is what its own events say, and most have had no event since: those are in `fct_orders` as
--- they were then. Only orders that something has arrived of since are made again from the events of
--- then. To make all of them again took 6 s of half a million receipt lines, a partition.
+-- An order is what its own events say, and most have had no event since: those are in `fct_orders`
+-- as they were then. Only orders that something has arrived of since are made again from the events
+-- of then. To make all of them again took 6 s of half a million receipt lines, a partition.
 with
 
 later_events as (

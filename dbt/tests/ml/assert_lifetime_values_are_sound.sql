@@ -64,13 +64,10 @@ final as (
     full outer join risks_of_persons
         on values_of_persons.partition_date = risks_of_persons.partition_date
         and values_of_persons.person_id = risks_of_persons.person_id
-    where not coalesce(
-        values_of_persons.value_rows = 1
-        and risks_of_persons.risk_rows = 1
-        and values_of_persons.is_sound
-        and risks_of_persons.is_sound,
-        false
-    )
+    where coalesce(values_of_persons.value_rows, 0) <> 1
+        or coalesce(risks_of_persons.risk_rows, 0) <> 1
+        or not values_of_persons.is_sound
+        or not risks_of_persons.is_sound
 
 )
 
