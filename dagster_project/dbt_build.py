@@ -1,8 +1,8 @@
 """dbt, run inside this process.
 
 A dbt started as a subprocess costs 4 to 5 seconds before its first statement; in a warm process the
-same build takes two. Belongs here: parsing the project into the state folder, running a selection,
-and what came of each node. Not here: Dagster, and what any model computes.
+same build takes two. Belongs here: parsing the project, running a selection, and what
+came of each node. Not here: Dagster, and what any model computes.
 """
 
 import contextlib
@@ -10,9 +10,12 @@ import hashlib
 import io
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
 
 _CHOSEN = "footfall_chosen"
+_MANIFEST = "manifest.json"
+# Stands in the parsed project wherever a file of the state folder is read.
+_ANY_HOME = Path("/footfall-home")
 
 
 class DbtError(FootfallError):
@@ -57,11 +63,6 @@ def project_dir() -> Path:
     return packaged if packaged.is_dir() else here.parent / "dbt"
 
 
-def target_dir(paths: StatePaths) -> Path:
-    """Where dbt keeps its manifest for this state folder."""
-    return paths.warehouse / "dbt"
-
-
 def project_fingerprint() -> str:
     """SHA-256 over the names and contents of the project's files."""
     digest = hashlib.sha256()
@@ -74,19 +75,57 @@ def project_fingerprint() -> str:
 
 
 def manifest_path(paths: StatePaths) -> Path:
-    """The parsed manifest, made anew when a file of the project has changed.
+    """The manifest of the parsed project, made anew when a file of the project has changed.
+
+    The project is parsed once for all state folders: it is most of what a first run would wait for.
 
     Raises:
         DbtError: the project does not parse.
     """
-    target = target_dir(paths)
-    manifest, stamp = target / "manifest.json", target / "fingerprint"
-    fingerprint = project_fingerprint()
-    if not (manifest.exists() and stamp.exists() and stamp.read_text() == fingerprint):
-        target.mkdir(parents=True, exist_ok=True)
-        _invoke(paths, ["parse"])
-        stamp.write_text(fingerprint)
-    return manifest
+    folder = _parsed_folder(paths)
+    if not (folder / _MANIFEST).exists():
+        _parse(folder)
+    return folder / _MANIFEST
+
+
+def parse_ahead() -> None:
+    """Parse the project of a checkout, which its first run would wait for."""
+    manifest_path(StatePaths(_ANY_HOME))
+
+
+def _parsed_folder(paths: StatePaths) -> Path:
+    """Beside the sources in a checkout; where these cannot be written, in the state folder."""
+    made_from = f"{project_fingerprint()} {version('dbt-core')} {version('dbt-duckdb')}"
+    root = project_dir()
+    is_checkout = root.name == "dbt" and os.access(root, os.W_OK)
+    kept = root / "target" / "parsed" if is_checkout else _dbt_dir(paths) / "parsed"
+    return kept / hashlib.sha256(made_from.encode()).hexdigest()[:16]
+
+
+def _parse(folder: Path) -> None:
+    kept = folder.parent
+    kept.mkdir(parents=True, exist_ok=True)
+    earlier = [path for path in kept.iterdir() if not path.name.startswith(".")]
+    beside = Path(tempfile.mkdtemp(dir=kept, prefix=".parsing-"))
+    beside.chmod(0o755)
+    try:
+        _invoke(StatePaths(_ANY_HOME), ["parse"], beside)
+        # Another process may have been first; what it wrote is the same.
+        if not folder.exists():
+            beside.rename(folder)
+    except OSError:
+        if not (folder / _MANIFEST).exists():
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    for path in earlier:
+        if path != folder:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _dbt_dir(paths: StatePaths) -> Path:
+    """Where dbt writes what it ran over this state folder."""
+    return paths.warehouse / "dbt"
 
 
 def build(paths: StatePaths, nodes: list[str]) -> list[NodeResult]:
@@ -101,10 +140,11 @@ def build(paths: StatePaths, nodes: list[str]) -> list[NodeResult]:
     """
     if not nodes:
         return []
-    parsed = _parsed(paths.home, project_fingerprint())
+    parsed = _parsed(paths.home, manifest_path(paths).parent)
     _mark_chosen(parsed, set(nodes))
     command = ["build", "--indirect-selection", "empty", "--no-populate-cache", "--no-write-json"]
-    result = _invoke(paths, [*command, "--select", f"tag:{_CHOSEN}"], parsed)
+    selected = [*command, "--select", f"tag:{_CHOSEN}"]
+    result = _invoke(paths, selected, _dbt_dir(paths), parsed)
     return [
         NodeResult(
             unique_id=run.node.unique_id,
@@ -126,9 +166,23 @@ def _mark_chosen(parsed: Any, names: set[str]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _parsed(home: Path, fingerprint: str) -> Any:
-    """The project as dbt has it in memory: reading and writing it costs a second a build."""
-    return _invoke(StatePaths(home), ["parse", "--no-write-json"])
+def _parsed(home: Path, folder: Path) -> Any:
+    """The project as dbt has it in memory, with the sources of one state folder."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    written = (folder / "partial_parse.msgpack").read_bytes()
+    try:
+        parsed = Manifest.from_msgpack(written, decoder=extended_mashumuro_decoder)
+    except Exception as error:
+        raise DbtError(f"{folder}: no parsed project can be read; remove the folder") from error
+    for source in parsed.sources.values():
+        for meta in (source.meta, source.config.meta):
+            if location := meta.get("external_location"):
+                meta["external_location"] = location.replace(str(_ANY_HOME), str(home))
+    parsed.build_parent_and_child_maps()
+    parsed.build_flat_graph()  # type: ignore[no-untyped-call]
+    return parsed
 
 
 @contextlib.contextmanager
@@ -151,11 +205,10 @@ def _environment(paths: StatePaths) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _invoke(paths: StatePaths, command: list[str], parsed: Any = None) -> Any:
+def _invoke(paths: StatePaths, command: list[str], target: Path, parsed: Any = None) -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    target = target_dir(paths)
     arguments = [
         *command,
         "--project-dir", str(project_dir()),

@@ -5,6 +5,8 @@ log in full of them.
 Not here: rows of footfall's own forms, and what must come of any of them.
 """
 
+import json
+
 from hypothesis import strategies as st
 
 AT = "2026-11-02T10:00:00Z"
@@ -40,6 +42,20 @@ messages = st.fixed_dictionaries(
         "context": st.one_of(values, st.fixed_dictionaries({}, optional={
             "page": values, "traits": values, "campaign": values, "consent": values})),
         **dict.fromkeys(("messageId", "userId", "anonymousId", "previousId", "groupId"), values),
+    },
+)  # fmt: skip
+captured = st.fixed_dictionaries({}, optional={
+    "$device_id": values, "$set": values, "$feature_flag": values, "$feature_flag_response": values,
+    "$prev_pageview_duration": values, "products": values, "total": values, "position": values,
+    "alias": values})  # fmt: skip
+captures = st.fixed_dictionaries(
+    {"event": st.one_of(st.sampled_from(
+        ["$pageview", "$identify", "$pageleave", "$create_alias", "$feature_flag_called",
+         "Order Completed"]), values),
+     "timestamp": st.one_of(st.just(AT), values)},
+    optional={
+        "properties": st.one_of(values, captured, captured.map(json.dumps)),
+        **dict.fromkeys(("uuid", "distinct_id"), values),
     },
 )  # fmt: skip
 parameters = st.one_of(values, st.lists(st.fixed_dictionaries(

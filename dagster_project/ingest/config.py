@@ -46,13 +46,13 @@ JUNK_IDENTIFIERS = (
 )  # fmt: skip
 
 Format = Literal[
-    "canonical", "segment", "ga4", "snowplow", "access_log", "auth_log", "csv", "tsv", "jsonl",
-    "parquet",
+    "canonical", "segment", "posthog", "ga4", "snowplow", "access_log", "auth_log", "csv", "tsv",
+    "jsonl", "parquet",
 ]  # fmt: skip
 # Formats that say themselves which value is which field; the others need a mapping.
 # Lines of plain text: nothing in them says a session, and two may rightly be equal.
 TEXT_FORMATS = ("access_log", "auth_log")
-BUILT_IN_FORMATS = ("canonical", "segment", "ga4", "snowplow", *TEXT_FORMATS)
+BUILT_IN_FORMATS = ("canonical", "segment", "posthog", "ga4", "snowplow", *TEXT_FORMATS)
 
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]

@@ -16,6 +16,8 @@ sources:
   # What others write already: no mapping is needed.
   # app:
   #   format: segment                      # Segment's and RudderStack's messages, .jsonl
+  # product:
+  #   format: posthog                      # PostHog's exports, .jsonl or .parquet
   # web:
   #   format: ga4                          # GA4's export to BigQuery, .jsonl or .parquet
   # pipeline:

@@ -29,6 +29,7 @@ _PACKINGS = ("", ".gz", ".zst")
 _ENDINGS_OF_FORMAT = {
     "canonical": (".jsonl",),
     "segment": (".jsonl",),
+    "posthog": (".jsonl", ".parquet"),
     "ga4": (".jsonl", ".parquet"),
     "snowplow": (".tsv",),
     "access_log": (".log",),

@@ -116,6 +116,18 @@ def snake_case_sql(text: str) -> str:
     return rf"trim(regexp_replace({words}, '[\s_./:-]+', '_', 'g'), '_')"
 
 
+def is_too_deep_sql(text: str, depth: int = 64) -> str:
+    """Whether a text that holds JSON nests deeper; the reader guards no text within a text.
+
+    Innermost pairs are taken out, a level at a time, of the few texts that could be too deep.
+    """
+    brackets = rf"""regexp_replace(regexp_replace({text},
+        '"(?:[^"\\]|\\.)*"', '', 'gs'), '[^\[\]{{}}]', '', 'g')"""
+    left = rf"""list_reduce(list_resize([{brackets}], {depth} + 1, ''),
+        lambda rest, _: regexp_replace(rest, '\[\]|\{{\}}', '', 'g'))"""
+    return f"case when len({brackets}) > 2 * {depth} then {left} <> '' else false end"
+
+
 def _field(name: str, shape: Shape, source: SourceSettings) -> str:
     default = {"currency": source.currency, "consent": source.consent.default}.get(name)
     text = text_sql(f"__ff_{name}") if name in shape.fields else "null::varchar"

@@ -7,6 +7,7 @@ fields, its six calls and its e-commerce events (https://segment.com/docs/connec
 
 import json
 
+from dagster_project.ingest import segment_ecommerce as ecommerce
 from dagster_project.ingest.mapping_sql import quote_text
 from dagster_project.ingest.shape import Shape, snake_case_sql
 
@@ -17,17 +18,6 @@ _CALLS = {
     "alias": "user_aliased",
     "group": "group_joined",
 }
-# Beyond these a name in snake_case is the registry's, or stays as it is.
-_EVENTS = {
-    "signed_out": "logged_out",
-    "email_link_clicked": "email_clicked",
-    "viewed_product": "product_viewed",
-    "viewed_product_category": "product_list_viewed",
-    "added_product": "product_added",
-    "removed_product": "product_removed",
-    "completed_order": "order_completed",
-}
-_ORDERS = ("order_completed", "order_updated", "order_refunded")
 
 _MESSAGE = {
     "type": "VARCHAR", "event": "VARCHAR", "name": "VARCHAR", "category": "VARCHAR",
@@ -49,18 +39,11 @@ _MESSAGE = {
     },
 }  # fmt: skip
 # What of `properties` becomes a field, or is a part of one.
-_PROPERTIES = (
-    "product_id", "productId", "sku", "category", "brand", "price", "quantity", "currency",
-    "order_id", "orderId", "revenue", "subtotal", "total", "tax", "shipping", "coupon",
-    "impression_id", "url", "path", "referrer", "position", "variation_id",
-)  # fmt: skip
-_FIELDS_OF_TRACK = (
-    "category", "brand", "price", "quantity", "currency", "coupon", "impression_id",
-)  # fmt: skip
+_PROPERTIES = (*ecommerce.PROPERTIES, "url", "path", "referrer")
 # `search` is a query string; what it may hold of a person goes with those of the addresses.
 _TAKEN = ("url", "path", "referrer", "search")
 _TAKEN_OF_TRACK = (
-    *_TAKEN, *_FIELDS_OF_TRACK, "product_id", "productId", "order_id", "orderId", "revenue",
+    *_TAKEN, *ecommerce.FIELDS, "product_id", "productId", "order_id", "orderId", "revenue",
 )  # fmt: skip
 
 
@@ -70,13 +53,8 @@ def _nulls(names: tuple[str, ...]) -> str:
 
 def _event_name() -> str:
     calls = " ".join(f"when '{call}' then '{name}'" for call, name in _CALLS.items())
-    events = " ".join(f"when '{given}' then '{name}'" for given, name in _EVENTS.items())
-    # The contract refuses a log-in of nobody.
-    return (
-        f"case __ff_m.type {calls} when 'track' then case __ff_snake {events} "
-        "when 'signed_in' then case when __ff_m.userId is null then 'signed_in' "
-        "else 'login_succeeded' end else __ff_snake end end"
-    )
+    tracked = ecommerce.event_name_sql("__ff_snake", "__ff_m.userId")
+    return f"case __ff_m.type {calls} when 'track' then {tracked} end"
 
 
 def _of_track(value: str) -> str:
@@ -87,30 +65,11 @@ def _of_view(name: str) -> str:
     return f"case when __ff_m.type in ('page', 'screen') then __ff_m.{name} end"
 
 
-def _revenue() -> str:
-    # The specification: revenue and subtotal are without tax and shipping, total is with them.
-    def number(name: str) -> str:
-        return f"try_cast(__ff_p.{name} as decimal(38, 9))"
-
-    net = f"({number('total')} - coalesce({number('tax')}, 0) - coalesce({number('shipping')}, 0))"
-    orders = ", ".join(map(quote_text, _ORDERS))
-    return (
-        f"coalesce(__ff_p.revenue, case when __ff_event in ({orders}) "
-        f"then coalesce(__ff_p.subtotal, {net}::varchar, __ff_p.total) end)"
-    )
-
-
 def _patch() -> str:
     """What is changed of `properties`: members of a JSON merge patch, in which null removes."""
-    position = "try_cast(__ff_p.position as double)"
     members = (
         f"case when __ff_m.type = 'track' then {_nulls(_TAKEN_OF_TRACK)} else {_nulls(_TAKEN)} end",
-        # The specification has places such as `home_banner_top` here; a position is a number.
-        f"case when __ff_p.position is not null "
-        f"and not coalesce({position} >= 1 and {position} = floor({position}), false) "
-        """then '"position":null,"placement":' || to_json(__ff_p.position) end""",
-        """case when __ff_p.variation_id is not null
-            then '"variation_id":null,"variant_id":' || to_json(__ff_p.variation_id) end""",
+        *ecommerce.places_sql("__ff_p"),
         """'"products":' || __ff_products""",
         f"""'"name":' || to_json({_of_view("name")})""",
         f"""'"page_category":' || to_json({_of_view("category")})""",
@@ -128,18 +87,6 @@ def _patch() -> str:
     return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
 
 
-# A line names its product by `product_id`; older libraries say `productId`, some shops `sku`.
-_PRODUCTS = """
-    case when __ff_p.products is not null and regexp_matches(__ff_p.products::varchar,
-        '"(productId|sku|id)"') and json_type(__ff_p.products) = 'ARRAY'
-    then to_json(list_transform(json_extract(__ff_p.products, '$[*]'), lambda line:
-        case when json_type(line) = 'OBJECT' and (line->>'$.product_id') is null
-            and coalesce(line->>'$.productId', line->>'$.sku', line->>'$.id') is not null
-        then json_merge_patch(line, json_object('productId', null, 'product_id',
-            coalesce(line->>'$.productId', line->>'$.sku', line->>'$.id')))
-        else line end))::varchar
-    end"""
-
 SEGMENT = Shape(
     is_json=True,
     steps=(
@@ -149,7 +96,8 @@ SEGMENT = Shape(
         "json_transform(__ff_given, "
         + quote_text(json.dumps(dict.fromkeys(_PROPERTIES, "VARCHAR") | {"products": "JSON"}))
         + f") as __ff_p, {snake_case_sql('__ff_m.event')} as __ff_snake",
-        f"*, {_event_name()} as __ff_event, {_PRODUCTS} as __ff_products",
+        f"*, {_event_name()} as __ff_event, "
+        f"{ecommerce.products_sql('__ff_p.products')} as __ff_products",
         f"*, {_patch()} as __ff_patch",
     ),
     errors=(
@@ -188,9 +136,9 @@ SEGMENT = Shape(
         "device_id": "__ff_m.context.device.id",
         "source_session_id": "__ff_m.context.sessionId",
         "product_id": _of_track("coalesce(__ff_p.product_id, __ff_p.productId, __ff_p.sku)"),
-        **{name: _of_track(f"__ff_p.{name}") for name in _FIELDS_OF_TRACK},
+        **{name: _of_track(f"__ff_p.{name}") for name in ecommerce.FIELDS},
         "order_id": _of_track("coalesce(__ff_p.order_id, __ff_p.orderId)"),
-        "revenue": _of_track(_revenue()),
+        "revenue": _of_track(ecommerce.revenue_sql("__ff_event", "__ff_p")),
         "page_url": "case when __ff_m.type = 'track' "
         "then coalesce(__ff_m.context.page.url, __ff_p.url) "
         "else coalesce(__ff_p.url, __ff_m.context.page.url) end",

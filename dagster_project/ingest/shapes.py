@@ -7,6 +7,7 @@ from dagster_project.ingest.shape import Shape
 from dagster_project.ingest.shape_access_log import access_log_shape
 from dagster_project.ingest.shape_auth_log import auth_log_shape
 from dagster_project.ingest.shape_ga4 import GA4
+from dagster_project.ingest.shape_posthog import POSTHOG
 from dagster_project.ingest.shape_segment import SEGMENT
 from dagster_project.ingest.shape_snowplow import SNOWPLOW
 
@@ -22,4 +23,5 @@ def shape_of(source: SourceSettings, read_on: date | None = None) -> Shape | Non
         return access_log_shape(has_visitors=source.visitors != "none")
     if source.format == "auth_log":
         return auth_log_shape(read_on)
-    return {"segment": SEGMENT, "ga4": GA4, "snowplow": SNOWPLOW}.get(source.format)
+    shapes = {"segment": SEGMENT, "posthog": POSTHOG, "ga4": GA4, "snowplow": SNOWPLOW}
+    return shapes.get(source.format)

@@ -89,6 +89,95 @@ def test_a_wiped_history_starts_anew(folder: Path) -> None:
         assert _materialised(instance) == [again]
 
 
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-02-01")
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run(), tags={"a": "b"})
+def carts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """An asset of many days."""
+    return dg.MaterializeResult(metadata={"rows": len(context.partition_keys)})
+
+
+@dg.asset_check(asset=carts, name="carts_are_whole")
+def carts_are_whole() -> dg.AssetCheckResult:
+    """A check, whose plan is an event among those of the assets."""
+    return dg.AssetCheckResult(passed=True)
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run(), deps=[carts])
+def sales() -> None:
+    """Another."""
+
+
+def _range(instance: dg.DagsterInstance) -> str:
+    done = dg.materialize(
+        [carts, sales, carts_are_whole],
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": "2026-01-02",
+            "dagster/asset_partition_range_end": "2026-01-31",
+        },
+    )
+    return done.run_id
+
+
+def _told(instance: dg.DagsterInstance, run: str) -> dict[str, object]:
+    """What the storage says of a run and its assets, without numbers and times of its own."""
+    keys = [dg.AssetKey("carts"), dg.AssetKey("sales")]
+    events = instance.all_logs(run)
+    records = {key: instance.fetch_materializations(key, limit=1000).records for key in [*keys]}
+    return {
+        "events": sorted(
+            (str(one.dagster_event_type), str(one.get_dagster_event().asset_key),
+             str(one.get_dagster_event().partition))
+            for one in events if one.is_dagster_event
+        ),
+        "materialised": {
+            key.to_user_string(): [(one.partition_key, one.asset_materialization.metadata)
+                                   for one in found if one.asset_materialization]
+            for key, found in records.items()
+        },
+        "days": {
+            key.to_user_string(): sorted(instance.get_materialized_partitions(key))
+            for key in keys
+        },
+        "last": [
+            (last.asset_key.to_user_string(), last.last_run_id == run,
+             last.last_materialization_record is not None
+             and last.last_materialization_record.partition_key)
+            for last in (one.asset_entry for one in instance.get_asset_records(keys))
+        ],
+        "checks": [
+            one.status.value
+            for one in instance.event_log_storage.get_asset_check_execution_history(
+                dg.AssetCheckKey(dg.AssetKey("carts"), "carts_are_whole"), limit=5
+            )
+        ],
+    }  # fmt: skip
+
+
+def test_events_stored_together_tell_what_events_stored_one_by_one_tell(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one = []
+    store = PooledEventLogStorage.store_event
+
+    def counted(self: PooledEventLogStorage, event: dg.EventLogEntry) -> None:
+        one_by_one.append(event.dagster_event_type)
+        store(self, event)
+
+    monkeypatch.setattr(PooledEventLogStorage, "store_event", counted)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        together = _told(instance, _range(instance))
+        assert dg.DagsterEventType.ASSET_MATERIALIZATION not in one_by_one
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
+        instance.wipe()
+        apart = _told(instance, _range(instance))
+    assert one_by_one.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 60
+    assert together == apart
+    assert len(together["days"]["carts"]) == 30
+
+
 def test_dagster_still_has_what_is_replaced() -> None:
     signature = inspect.signature(SqliteEventLogStorage._connect)
     assert list(signature.parameters) == ["self", "shard"]

@@ -36,6 +36,7 @@ from tests.hostile_rows import (
     AT,
     HOSTILE,
     attempts,
+    captures,
     exports,
     messages,
     requests,
@@ -62,14 +63,15 @@ sources:
   tabs: {{format: tsv, encoding: latin-1, mapping: {MAPPING}}}
   columns: {{format: parquet, mapping: {MAPPING}}}
   messages: {{format: segment}}
+  captures: {{format: posthog}}
   exports: {{format: ga4}}
   requests: {{format: access_log, visitors: address_and_agent}}
   attempts: {{format: auth_log, timezone: Europe/Berlin}}
 """
 ENDINGS = {
     "canonical": ".jsonl", "lines": ".jsonl", "commas": ".csv", "tabs": ".tsv",
-    "columns": ".parquet", "messages": ".jsonl", "exports": ".jsonl", "requests": ".log",
-    "attempts": ".log",
+    "columns": ".parquet", "messages": ".jsonl", "captures": ".jsonl", "exports": ".jsonl",
+    "requests": ".log", "attempts": ".log",
 }  # fmt: skip
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, ".gz": gzip.compress, ".zst": zstandard.compress,
@@ -140,6 +142,7 @@ structured = st.one_of(
     ),
     st.tuples(st.just("columns"), st.lists(mapped_rows, max_size=4).map(as_parquet)),
     st.tuples(st.just("messages"), st.lists(messages, max_size=4).map(as_lines)),
+    st.tuples(st.just("captures"), st.lists(captures, max_size=4).map(as_lines)),
     st.tuples(st.just("exports"), st.lists(exports, max_size=4).map(as_lines)),
     st.tuples(st.just("requests"), st.lists(requests, max_size=4).map(as_text)),
     st.tuples(st.just("attempts"), st.lists(attempts, max_size=4).map(as_text)),
