@@ -52,6 +52,7 @@ def main(stage: str, *, rows: bool = False) -> None:
             training.score_anomalies,
             training.analyse_experiments,
             training.predict_lifetime_value,
+            training.score_purchases,
         ):
             started = time.perf_counter()
             family(paths, settings, days)

@@ -28,7 +28,7 @@ from ml.gate import GateDecision
 
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
-    "clv_predictions", "churn_risk", "model_metrics",
+    "clv_predictions", "churn_risk", "purchase_propensity", "model_metrics",
 )  # fmt: skip
 
 
@@ -77,7 +77,14 @@ class _Made:
 
 def output_schema(output: str) -> pa.Schema:
     """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
-    from ml import anomalies, cards, experiments, lifetime_value, recommendations
+    from ml import (
+        anomalies,
+        cards,
+        experiments,
+        lifetime_value,
+        purchase_propensity,
+        recommendations,
+    )
 
     schemas = {
         "recommendations": recommendations.RECOMMENDATIONS_SCHEMA,
@@ -86,6 +93,7 @@ def output_schema(output: str) -> pa.Schema:
         "experiment_statistics": experiments.EXPERIMENT_STATISTICS_SCHEMA,
         "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
         "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
+        "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
@@ -213,6 +221,25 @@ def _predict(*inputs: Any) -> _Made:
     warning = "" if run.served == "model" else run.reason
     tables = {"clv_predictions": run.clv_predictions, "churn_risk": run.churn_risk}
     return _Made(run.metrics, run.served, run.reason, warning, run.card_bytes(), tables)
+
+
+def score_purchases(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """How likely everybody who was seen lately is to order in the days after partitions."""
+
+    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
+        return inputs.read("ml_purchase_examples", day, 1), day
+
+    return _train(paths, "purchase_propensity", days, read, _score_purchases)
+
+
+def _score_purchases(*inputs: Any) -> _Made:
+    from ml.purchase_propensity import score_purchases
+
+    run = score_purchases(*inputs)
+    tables = {"purchase_propensity": run.propensity}
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
 
 
 def _prepare_worker() -> None:

@@ -25,16 +25,13 @@ from ml.bg_nbd import (
 )
 from ml.cards import canonical_json, fingerprint, make_card, model_version
 from ml.gamma_gamma import GammaGamma, expected_value
+from ml.lifetime_rules import SilenceClasses, days_an_order, own_rate, own_value
 from ml.lifetime_validation import (
     Fitted,
     LifetimeParams,
-    SilenceClasses,
     Validation,
-    days_an_order,
     discounted_orders,
     fit_models,
-    own_rate,
-    own_value,
     validate,
 )
 from ml.likelihood import Z_95, log_variances

@@ -25,6 +25,7 @@ _STEPS = {
     "anomaly_model": "anomaly scores",
     "experiment_model": "experiments",
     "lifetime_value_model": "lifetime value",
+    "purchase_model": "purchase likelihood",
     "published_marts": "publish",
 }
 

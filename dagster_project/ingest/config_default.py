@@ -69,7 +69,7 @@ settings:
   training_window_days: 180
   exclude_bought: true                     # recommendations leave out what was bought
   clv_days: 365                            # how far lifetime value looks
-  clv_discount_rate: 0                     # a year: 0.1 makes what comes in a year worth a tenth less
+  clv_discount_rate: 0                     # a year; 0.1 is a tenth, 0 for none
   churn_days: 90                           # how far the probability of no order looks
   cart_timeout_hours: 24                   # a cart without an event for so long is abandoned
   cart_recovery_days: 7                    # an order within so many days after recovers it

@@ -48,7 +48,9 @@ _SAME: Final = "1e-9"
 _NUMERIC: Final = ("BIGINT", "INTEGER", "HUGEINT", "DOUBLE", "DECIMAL")
 # Nothing happened to a person when these move: the first follows from last_order_at and the as_of
 # date, and the others are in the schema ml, partition by partition.
-NOT_RECORDED: Final = ("recency_days", "top_recommendations", "predicted_clv", "churn_risk")
+NOT_RECORDED: Final = (
+    "recency_days", "top_recommendations", "predicted_clv", "churn_risk", "purchase_likelihood",
+)  # fmt: skip
 PRESENCE: Final = "is_present"
 
 

@@ -97,6 +97,16 @@ latest_churn as (
 
 ),
 
+latest_propensity as (
+
+    select
+        person_id,
+        probability as purchase_likelihood,
+    from {{ ref('purchase_propensity') }}
+    where partition_date = (select max(partition_date) from {{ ref('purchase_propensity') }})
+
+),
+
 final as (
 
     select
@@ -129,6 +139,7 @@ final as (
         coalesce(latest_anomalies.anomaly_level, 'none') as anomaly_level,
         latest_clv.predicted_clv,
         latest_churn.churn_risk,
+        latest_propensity.purchase_likelihood,
         totals.first_seen_at,
         totals.last_seen_at,
         totals.first_order_at,
@@ -139,6 +150,7 @@ final as (
     left join latest_anomalies on totals.person_id = latest_anomalies.person_id
     left join latest_clv on totals.person_id = latest_clv.person_id
     left join latest_churn on totals.person_id = latest_churn.person_id
+    left join latest_propensity on totals.person_id = latest_propensity.person_id
 
 )
 
