@@ -1,14 +1,20 @@
 """User agents, reduced to what the log keeps: family, system, browser, kind of device, bot or not.
 
-A small rule table of our own, first match wins. It is a reduction on purpose: it names the families
-that make up nearly all traffic and calls the rest `other`, without versions, so that the agent is
-no fingerprint. Nothing here touches a table; a larger parser can take the place of `reduce_agent`.
+A small rule table of our own, first match wins, names what makes up nearly all traffic; what it
+does not know goes to ua-parser, whose tables take a second to load. Who is a crawler is told by
+words and by the list crawler-user-agents. It is a reduction on purpose: a family is one of those
+named here, without version, or `other`, so that the agent is no fingerprint and no text of a
+client's own stays. Nothing here touches a table of the warehouse.
 """
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from crawleruseragents import is_crawler
 
 OTHER: Final = "other"
 
@@ -22,7 +28,7 @@ class Agent:
         os: the system, or null where the agent names none.
         browser: the family where it is a browser, else null.
         device_type: desktop, mobile, tablet, tv, bot or other.
-        is_bot: whether a machine says of itself that it is one.
+        is_bot: whether a machine says of itself that it is one, or is on the list of crawlers.
     """
 
     family: str
@@ -92,8 +98,29 @@ _SYSTEMS: Final = _rules(
     ("webOS", r"Web0S|webOS|NetCast"),
     ("macOS", r"Macintosh|Mac OS X"),
     ("Chrome OS", r"CrOS"),
+    ("BSD", r"FreeBSD|NetBSD|OpenBSD|DragonFly"),
     ("Linux", r"Linux|X11|Ubuntu"),
 )
+# What ua-parser calls families that the rules above do not know, and what stays of each.
+_FURTHER_BROWSERS: Final = {
+    **{name: name for name in (
+        "AOL", "Avast Secure Browser", "Avant", "Baidu Browser", "BlackBerry", "Brave", "Camino",
+        "Coc Coc", "Dolphin", "ELinks", "Epiphany", "Falkon", "Galeon", "HuaweiBrowser", "IceCat",
+        "Iron", "K-Meleon", "Konqueror", "Links", "LinkedIn", "Lynx", "Maxthon", "Midori",
+        "MiuiBrowser", "Netscape", "Obigo", "Otter", "Pale Moon", "Palemoon", "Phantom", "Phoenix",
+        "Pinterest", "Puffin", "QQ Browser", "QupZilla", "SeaMonkey", "Seamonkey", "Sleipnir",
+        "Snapchat", "Sogou Explorer", "Swiftfox", "Thunderbird", "TikTok", "Twitter", "WeChat",
+        "Whale", "w3m",
+    )},
+    "Android": "Android Browser", "Chrome Mobile iOS": "Chrome", "Chromium": "Chrome",
+    "Edge Mobile": "Edge", "Firefox Mobile": "Firefox", "Iceweasel": "Firefox",
+    "IE": "Internet Explorer", "IE Mobile": "Internet Explorer", "Mobile Safari": "Safari",
+    "Mobile Safari UI/WKWebView": "Safari", "Opera Mini": "Opera", "Opera Mobile": "Opera",
+}  # fmt: skip
+_FURTHER_SYSTEMS: Final = frozenset({
+    "BlackBerry OS", "BlackBerry Tablet OS", "Fire OS", "Firefox OS", "HarmonyOS",
+    "KaiOS", "Solaris", "Symbian OS", "watchOS", "tvOS", "Windows Phone",
+})  # fmt: skip
 _TV: Final = re.compile(
     r"(?i)smart-?tv|appletv|apple tv|googletv|hbbtv|netcast|web0s|roku|bravia|\baft[a-z]|tizen.*tv|"
     r"crkey|android tv|playstation|xbox|nintendo"
@@ -102,7 +129,7 @@ _TABLET: Final = re.compile(
     r"iPad|Tablet|PlayBook|Silk/|Kindle|Nexus (?:7|9|10)|SM-[TXP]\d|\bTab\b"
 )
 _MOBILE: Final = re.compile(r"Mobi|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|IEMobile")
-_DESKTOP_SYSTEMS: Final = frozenset({"Windows", "macOS", "Chrome OS", "Linux"})
+_DESKTOP_SYSTEMS: Final = frozenset({"Windows", "macOS", "Chrome OS", "BSD", "Linux"})
 
 
 @lru_cache(maxsize=65_536)
@@ -113,6 +140,12 @@ def reduce_agent(user_agent: str) -> Agent:
     if bot is not None:
         return Agent(family=bot, os=system, browser=None, device_type="bot", is_bot=True)
     browser = _first(_BROWSERS, user_agent)
+    if browser is None or system is None:
+        further = _further().parse(user_agent)
+        if browser is None and further.user_agent:
+            browser = _FURTHER_BROWSERS.get(further.user_agent.family)
+        if system is None and further.os and further.os.family in _FURTHER_SYSTEMS:
+            system = further.os.family
     return Agent(
         family=browser or OTHER,
         os=system,
@@ -120,6 +153,19 @@ def reduce_agent(user_agent: str) -> Agent:
         device_type=_device_type(user_agent, system),
         is_bot=False,
     )
+
+
+@cache
+def _further() -> Any:
+    """ua-parser with its tables of browsers and systems; devices are told by the rules here."""
+    from ua_parser import Parser
+    from ua_parser.loaders import load_lazy_builtins
+
+    browsers, systems, _ = load_lazy_builtins()
+    # Where no wheel of the fast engine fits the machine, the plain one reads the same tables.
+    engine = "regex" if find_spec("ua_parser_rs") else "basic"
+    resolver = import_module(f"ua_parser.{engine}").Resolver
+    return Parser(resolver((browsers, systems, [])))
 
 
 def _first(rules: tuple[tuple[str, re.Pattern[str]], ...], user_agent: str) -> str | None:
@@ -130,9 +176,9 @@ def _bot_family(user_agent: str) -> str | None:
     named = _first(_NAMED_BOTS, user_agent)
     if named is not None:
         return named
-    if _BOT_WORDS.search(user_agent) and not _NO_BOT.search(user_agent):
-        return "other bot"
-    return None
+    if _NO_BOT.search(user_agent):
+        return None
+    return "other bot" if _BOT_WORDS.search(user_agent) or is_crawler(user_agent) else None
 
 
 def _device_type(user_agent: str, system: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dagster_project.ingest import user_agents
 from dagster_project.ingest.user_agents import Agent, reduce_agent
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -119,6 +120,50 @@ def test_bot_says_so_and_has_no_browser(text: str, family: str) -> None:
     agent = reduce_agent(text)
     assert (agent.family, agent.browser, agent.device_type) == (family, None, "bot")
     assert agent.is_bot
+
+
+FLIPBOARD = (
+    "Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10.6; en-US; rv:1.9.2) Gecko/20100115 Firefox/3.6 "
+    "(FlipboardProxy/2.0; +http://flipboard.com/browserproxy)"
+)
+
+
+def test_a_crawler_that_looks_like_a_browser_is_told_by_the_list() -> None:
+    agent = reduce_agent(FLIPBOARD)
+    assert (agent.family, agent.device_type, agent.is_bot) == ("other bot", "bot", True)
+    # The control: the same browser without what is on the list.
+    assert not reduce_agent(FLIPBOARD.partition(" (Flip")[0]).is_bot
+
+
+FURTHER = {
+    "Mozilla/5.0 (X11; NetBSD amd64; rv:24.0) Gecko/20100101 SeaMonkey/2.21":
+        ("SeaMonkey", "BSD"),
+    "Lynx/2.8.9rel.1 SSL-MM/1.4.1 OpenSSL/1.1.1d": ("Lynx", None),
+    "Mozilla/5.0 (SymbianOS/9.4; Series60/5.0 NokiaN97) AppleWebKit/525 BrowserNG/7.1":
+        ("other", "Symbian OS"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FURTHER)
+@pytest.mark.parametrize("engine", ["fast", "plain"])
+def test_what_the_own_rules_do_not_know_is_asked_of_the_package(
+    text: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine == "plain":
+        monkeypatch.setattr(user_agents, "find_spec", lambda name: None)
+    user_agents._further.cache_clear()
+    agent = reduce_agent.__wrapped__(text)
+    assert (agent.family, agent.os) == FURTHER[text]
+    assert not agent.is_bot
+    user_agents._further.cache_clear()
+
+
+def test_no_text_of_the_clients_own_becomes_a_family() -> None:
+    for text in ("AnnOfVienna/1.0 CFNetwork/1390 Darwin/22.0", "Ann-Miller/7 (Linux)",
+                 "Mozilla/5.0 (Linux; U) AnnMiller/1.2", "ann.miller@example.org/1.0"):  # fmt: skip
+        agent = reduce_agent(text)
+        assert agent.family in {"other", "other bot"}
+        assert "ann" not in f"{agent.os} {agent.browser} {agent.device_type}".lower()
 
 
 def test_unknown_agent_is_other_and_no_bot() -> None:
