@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy import special
 import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
@@ -313,7 +314,7 @@ _FITS: dict[str, Callable[[Floats, Floats, PurchaseParams], _Additive]] = {
 
 
 def _probability(log_odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-log_odds)), dtype=np.float64)
+    return np.asarray(special.expit(log_odds), dtype=np.float64)
 
 
 def _table(
