@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy import special
 import pyarrow.compute as pc
+from scipy import special
 from threadpoolctl import threadpool_limits
 
 from ml.calibration import area_under_curve, brier, calibration_error, reliability
