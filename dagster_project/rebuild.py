@@ -35,6 +35,8 @@ _FAMILIES: Final[dict[str, _Train]] = {
     "recommendations": training.train_recommendations,
     "anomalies": training.score_anomalies,
     "experiments": training.analyse_experiments,
+    "lifetime_value": training.predict_lifetime_value,
+    "purchase_propensity": training.score_purchases,
 }
 _MEND: Final = "`footfall rebuild --replace` puts a new one in its place"
 

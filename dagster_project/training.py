@@ -28,7 +28,7 @@ from ml.gate import GateDecision
 
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
-    "model_metrics",
+    "clv_predictions", "churn_risk", "purchase_propensity", "model_metrics",
 )  # fmt: skip
 
 
@@ -77,13 +77,23 @@ class _Made:
 
 def output_schema(output: str) -> pa.Schema:
     """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
-    from ml import anomalies, cards, experiments, recommendations
+    from ml import (
+        anomalies,
+        cards,
+        experiments,
+        lifetime_value,
+        purchase_propensity,
+        recommendations,
+    )
 
     schemas = {
         "recommendations": recommendations.RECOMMENDATIONS_SCHEMA,
         "similar_products": recommendations.SIMILAR_PRODUCTS_SCHEMA,
         "anomaly_scores": anomalies.ANOMALY_SCORES_SCHEMA,
         "experiment_statistics": experiments.EXPERIMENT_STATISTICS_SCHEMA,
+        "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
+        "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
+        "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
@@ -184,6 +194,54 @@ def _analyse(*inputs: Any) -> _Made:
     return _Made(run.metrics, "statistics", run.reason, run.warning, run.card_bytes(), tables)
 
 
+def predict_lifetime_value(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """Lifetime value and churn risk of everybody who had ordered by partitions."""
+    from ml.lifetime_value import LifetimeParams
+
+    general = settings.settings
+    params = LifetimeParams(
+        horizon_days=general.clv_days,
+        discount_rate=general.clv_discount_rate,
+        churn_days=general.churn_days,
+    )
+
+    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
+        # Orders of all time, of which the view has one row a person and date.
+        return inputs.read("ml_order_dates", day, 1), day, params
+
+    return _train(paths, "lifetime_value", days, read, _predict)
+
+
+def _predict(*inputs: Any) -> _Made:
+    from ml.lifetime_value import predict_lifetime_value
+
+    run = predict_lifetime_value(*inputs)
+    warning = "" if run.served == "model" else run.reason
+    tables = {"clv_predictions": run.clv_predictions, "churn_risk": run.churn_risk}
+    return _Made(run.metrics, run.served, run.reason, warning, run.card_bytes(), tables)
+
+
+def score_purchases(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """How likely everybody who was seen lately is to order in the days after partitions."""
+
+    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
+        return inputs.read("ml_purchase_examples", day, 1), day
+
+    return _train(paths, "purchase_propensity", days, read, _score_purchases)
+
+
+def _score_purchases(*inputs: Any) -> _Made:
+    from ml.purchase_propensity import score_purchases
+
+    run = score_purchases(*inputs)
+    tables = {"purchase_propensity": run.propensity}
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
+
+
 def _prepare_worker() -> None:
     """One thread a process, since all processors have one; and what every partition needs."""
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -191,6 +249,7 @@ def _prepare_worker() -> None:
     import implicit.cpu.als  # noqa: F401
 
     import ml.anomalies
+    import ml.lifetime_value
     import ml.recommendations  # noqa: F401
 
 

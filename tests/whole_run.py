@@ -44,6 +44,8 @@ def run_whole(home: Path, now: datetime = NOW) -> None:
         training.score_anomalies(paths, settings, owed)
         training.train_recommendations(paths, settings, owed)
         training.analyse_experiments(paths, settings, owed)
+        training.predict_lifetime_value(paths, settings, owed)
+        training.score_purchases(paths, settings, owed)
         _build(paths, manifest, after_models | _scratch_of(manifest, after_models))
         publish(paths)
         warehouse.strike_off(paths, dbt_build.outboxes(manifest))

@@ -135,7 +135,7 @@ def _verdicts(
 def model_assets(
     partitions: dg.DailyPartitionsDefinition, retry: dg.RetryPolicy
 ) -> list[dg.AssetsDefinition]:
-    """Recommendations, anomaly scores, experiments; each writes its metrics beside its rows."""
+    """One asset a family of models; each writes its metrics beside its rows."""
     recommendations = _family(
         "recommendations_model",
         "recommendations",
@@ -174,5 +174,29 @@ def model_assets(
         retry,
         UNITS_FALL_AS_PLANNED,
     )
-
-    return [recommendations, anomalies, experiments]
+    lifetime_value = _family(
+        "lifetime_value_model",
+        "lifetime_value",
+        {
+            "clv_predictions": "What each buyer is expected to order in a year, and for how much, "
+            "by BG/NBD and gamma-gamma, or as so far where these are no better.",
+            "churn_risk": "How likely each buyer is to order no more, with the orders that say so.",
+        },
+        ["ml_order_dates"],
+        training.predict_lifetime_value,
+        partitions,
+        retry,
+    )
+    purchases = _family(
+        "purchase_model",
+        "purchase_propensity",
+        {
+            "purchase_propensity": "How likely everybody seen lately is to order in the next days, "
+            "with what speaks for it and against it."
+        },
+        ["ml_purchase_examples"],
+        training.score_purchases,
+        partitions,
+        retry,
+    )
+    return [recommendations, anomalies, experiments, lifetime_value, purchases]

@@ -23,6 +23,9 @@ _STEPS = {
     "dbt_models_2": "build what follows from models",
     "recommendations_model": "recommendations",
     "anomaly_model": "anomaly scores",
+    "experiment_model": "experiments",
+    "lifetime_value_model": "lifetime value",
+    "purchase_model": "purchase likelihood",
     "published_marts": "publish",
 }
 

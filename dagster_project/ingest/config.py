@@ -93,6 +93,9 @@ class GeneralSettings(ReadLimits, CartSettings):
     junk_identifiers: list[str] = Field(default=list(JUNK_IDENTIFIERS))
     training_window_days: int = Field(default=180, ge=1, le=3650)
     exclude_bought: bool = True
+    clv_days: int = Field(default=365, ge=1, le=3650)
+    clv_discount_rate: float = Field(default=0.0, ge=0, le=10)
+    churn_days: int = Field(default=90, ge=1, le=3650)
 
     @property
     def limits(self) -> ReadLimits:

@@ -68,6 +68,9 @@ settings:
   earliest_event_date: 2000-01-01
   training_window_days: 180
   exclude_bought: true                     # recommendations leave out what was bought
+  clv_days: 365                            # how far lifetime value looks
+  clv_discount_rate: 0                     # a year; 0.1 is a tenth, 0 for none
+  churn_days: 90                           # how far the probability of no order looks
   cart_timeout_hours: 24                   # a cart without an event for so long is abandoned
   cart_recovery_days: 7                    # an order within so many days after recovers it
   cart_trigger_minutes: 30                 # a cart left alone for so long may fire a trigger

@@ -47,8 +47,12 @@ _VALUE: Final = "decimal(38, 12)"
 _SAME: Final = "1e-9"
 _NUMERIC: Final = ("BIGINT", "INTEGER", "HUGEINT", "DOUBLE", "DECIMAL")
 # Nothing happened to a person when these move: the first follows from last_order_at and the as_of
-# date, and the second is in ml.recommendations, partition by partition.
-NOT_RECORDED: Final = ("recency_days", "top_recommendations")
+# date, and the others are in the schema ml, partition by partition.
+NOT_RECORDED: Final = (
+    "recency_days", "top_recommendations", "predicted_clv", "churn_risk", "purchase_likelihood",
+    "review_count", "average_rating", "last_cart_state", "last_cart_value", "last_cart_at",
+    "consents", "running_experiments", "trigger_count", "last_trigger", "last_triggered_at",
+)  # fmt: skip
 PRESENCE: Final = "is_present"
 
 

@@ -15,6 +15,7 @@ SOURCES_OF_THE_MODELS = {
     "kpi_restatements": {"records.kpi_values", "inputs.log_files"},
     "consent_daily": {"inputs.log_days"},
     "customer_360": {"inputs.log_days"},
+    "int_person_standing": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
     "fct_carts": {"inputs.log_days"},
     "cart_abandonment": {"inputs.log_days"},
@@ -40,11 +41,21 @@ SOURCES_OF_THE_MODELS = {
     "recommendations": {"ml.recommendations"},
     "similar_products": {"ml.similar_products"},
     "anomaly_scores": {"ml.anomaly_scores"},
+    "clv_predictions": {"ml.clv_predictions"},
+    "churn_risk": {"ml.churn_risk"},
+    "purchase_propensity": {"ml.purchase_propensity"},
     "experiment_statistics": {"ml.experiment_statistics"},
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
+    "ml_order_dates": {"inputs.sources"},
     # Every family writes metrics; the other names are lineage alone.
-    "model_metrics": {"ml.model_metrics", "ml.anomaly_scores", "ml.experiment_statistics"},
+    "model_metrics": {
+        "ml.model_metrics",
+        "ml.anomaly_scores",
+        "ml.clv_predictions",
+        "ml.experiment_statistics",
+        "ml.purchase_propensity",
+    },
 }
 
 

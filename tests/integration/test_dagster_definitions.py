@@ -90,6 +90,9 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
             "recommendations",
             "similar_products",
             "anomaly_scores",
+            "clv_predictions",
+            "churn_risk",
+            "purchase_propensity",
             "experiment_statistics",
         )
     }
@@ -216,6 +219,15 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_outputs/experiment_statistics", "ml/experiment_statistics"),
         ("ml_outputs/experiment_statistics", "ml/model_metrics"),
         ("ml/experiment_statistics", "marts/experiment_results"),
+        ("core/fct_events", "ml_outputs/clv_predictions"),
+        ("ml_outputs/clv_predictions", "ml/clv_predictions"),
+        ("ml_outputs/churn_risk", "ml/churn_risk"),
+        ("ml_outputs/clv_predictions", "ml/model_metrics"),
+        ("ml/clv_predictions", "marts/customer_360"),
+        ("ml/churn_risk", "marts/customer_360"),
+        ("ml_inputs/ml_purchase_examples", "ml_outputs/purchase_propensity"),
+        ("ml_outputs/purchase_propensity", "ml/model_metrics"),
+        ("ml/purchase_propensity", "marts/customer_360"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),
@@ -239,6 +251,8 @@ def test_a_range_is_one_run_and_the_warehouse_has_one_writer(defs):
         "recommendations_model",
         "anomaly_model",
         "experiment_model",
+        "lifetime_value_model",
+        "purchase_model",
     ):
         op = defs.resolve_job_def("daily").get_node_named(name).definition
         assert op.pool == "warehouse", name

@@ -34,7 +34,7 @@ def account(when: str, person: int, key: str) -> Row:
 def the_shop_up_to_d() -> list[Row]:
     """Twenty days of 48 persons with two tastes; every second person logs in every day.
 
-    Two of those turn out to be one on the fifth day.
+    Everybody orders now and then. Two of those turn out to be one on the fifth day.
     """
     chance = random.Random(4)
     rows: list[Row] = []
@@ -56,6 +56,12 @@ def the_shop_up_to_d() -> list[Row]:
                     f"s{name}-{look}", "product_viewed", when, who, product_id=f"p{product}"
                 )
                 today.append(seen)
+            if (number * (1 + person % 3) + person) % 11 == 0:
+                bought = event(
+                    f"b{name}", "order_completed", f"{number:02} 08:20", who, order_id=f"b{name}",
+                    product_id=f"p{taste[0]}", price=Decimal(5 + person % 4),
+                )  # fmt: skip
+                today.append(bought)
             if person % 2 == 0:
                 login = event(
                     f"l{name}", "login_succeeded", f"{number:02} 08:30", who, user_id=f"u{person}",

@@ -32,6 +32,8 @@ TRAINED_BY = {
     "recommendations": training.train_recommendations,
     "anomaly_scores": training.score_anomalies,
     "experiment_statistics": training.analyse_experiments,
+    "clv_predictions": training.predict_lifetime_value,
+    "purchase_propensity": training.score_purchases,
 }
 
 
@@ -102,6 +104,8 @@ def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(shop):
         "recommendations",
         "anomalies",
         "experiments",
+        "lifetime_value",
+        "purchase_propensity",
     }
     assert shop.trained() == shop.before
 
@@ -112,6 +116,9 @@ def test_every_output_of_the_day_holds_rows(shop):
     assert shop.rows["similar_products"] > 0
     assert shop.rows["anomaly_scores"] >= 24
     assert shop.rows["experiment_statistics"] > 0
+    assert shop.rows["clv_predictions"] > 0
+    assert shop.rows["churn_risk"] > 0
+    assert shop.rows["purchase_propensity"] > 0
 
 
 @pytest.mark.parametrize(
@@ -129,6 +136,11 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_experiment_acts", 2, "experiment_statistics"),
         ("ml_experiment_acts", 3, "experiment_statistics"),
         ("ml_experiment_acts", 5, "experiment_statistics"),
+        ("ml_purchase_examples", 0, "purchase_propensity"),
+        ("ml_purchase_examples", 1, "purchase_propensity"),
+        ("ml_order_dates", 0, "clv_predictions"),
+        ("ml_order_dates", 1, "clv_predictions"),
+        ("ml_users_tied", 0, "clv_predictions"),
     ],
 )
 def test_an_input_that_peeks_would_be_found(shop, table, place, family):

@@ -41,6 +41,19 @@ _ML_TABLES = {
     "anomaly_scores": "partition_date date, entity_type varchar, entity_id varchar,"
     " event_key varchar, date date, score double, p_value double, is_anomaly boolean,"
     " explanation varchar, evidence_event_keys varchar[], model_version varchar",
+    "clv_predictions": "partition_date date, person_id varchar, horizon_days integer,"
+    " is_baseline boolean, predicted_clv double, clv_low double, clv_high double,"
+    " expected_orders double, orders_low double, orders_high double,"
+    " order_value double, order_days bigint, valued_order_days bigint,"
+    " mean_order_value double, first_order_date date, last_order_date date,"
+    " explanation varchar, model_version varchar",
+    "churn_risk": "partition_date date, person_id varchar, risk_rank bigint, is_baseline boolean,"
+    " churn_risk double, horizon_days integer, no_order_probability double,"
+    " expected_orders double, order_days bigint, days_since_last_order bigint,"
+    " usual_gap_days double, explanation varchar, model_version varchar",
+    "purchase_propensity": "partition_date date, person_id varchar, horizon_days integer,"
+    " is_baseline boolean, probability double, base_log_odds double, contributions double[],"
+    " explanation varchar, model_version varchar",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
     "experiment_statistics": "partition_date date, experiment varchar, metric varchar,"

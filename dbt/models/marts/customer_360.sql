@@ -77,6 +77,36 @@ latest_anomalies as (
 
 ),
 
+latest_clv as (
+
+    select
+        person_id,
+        predicted_clv,
+    from {{ ref('clv_predictions') }}
+    where partition_date = (select max(partition_date) from {{ ref('clv_predictions') }})
+
+),
+
+latest_churn as (
+
+    select
+        person_id,
+        churn_risk,
+    from {{ ref('churn_risk') }}
+    where partition_date = (select max(partition_date) from {{ ref('churn_risk') }})
+
+),
+
+latest_propensity as (
+
+    select
+        person_id,
+        probability as purchase_likelihood,
+    from {{ ref('purchase_propensity') }}
+    where partition_date = (select max(partition_date) from {{ ref('purchase_propensity') }})
+
+),
+
 final as (
 
     select
@@ -107,6 +137,19 @@ final as (
         totals.last_channel,
         latest_recommendations.top_recommendations,
         coalesce(latest_anomalies.anomaly_level, 'none') as anomaly_level,
+        latest_clv.predicted_clv,
+        latest_churn.churn_risk,
+        latest_propensity.purchase_likelihood,
+        coalesce(standing.review_count, 0) as review_count,
+        standing.average_rating,
+        standing.last_cart_state,
+        standing.last_cart_value,
+        standing.last_cart_at,
+        coalesce(standing.consents, []) as consents,
+        coalesce(standing.running_experiments, []) as running_experiments,
+        coalesce(standing.trigger_count, 0) as trigger_count,
+        standing.last_trigger,
+        standing.last_triggered_at,
         totals.first_seen_at,
         totals.last_seen_at,
         totals.first_order_at,
@@ -115,6 +158,11 @@ final as (
     left join scores on totals.person_id = scores.person_id
     left join latest_recommendations on totals.person_id = latest_recommendations.person_id
     left join latest_anomalies on totals.person_id = latest_anomalies.person_id
+    left join latest_clv on totals.person_id = latest_clv.person_id
+    left join latest_churn on totals.person_id = latest_churn.person_id
+    left join {{ ref('int_person_standing') }} as standing
+        on totals.person_id = standing.person_id
+    left join latest_propensity on totals.person_id = latest_propensity.person_id
 
 )
 

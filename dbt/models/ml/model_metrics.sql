@@ -8,7 +8,9 @@
 
 -- depends_on: {{ ref('int_touched_partitions') }}
 -- depends_on: {{ source('ml', 'anomaly_scores') }}
+-- depends_on: {{ source('ml', 'clv_predictions') }}
 -- depends_on: {{ source('ml', 'experiment_statistics') }}
+-- depends_on: {{ source('ml', 'purchase_propensity') }}
 with
 
 files as (

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -117,3 +117,73 @@ def test_a_days_counts_are_those_that_had_arrived(read):
     read(rows, "ml_kpi_series", day(5))
     assert (on_the_fifth(day(5))["visitors"], on_the_fifth(day(5))["page_views"]) == (1, 2)
     assert (on_the_fifth(day(6))["visitors"], on_the_fifth(day(6))["page_views"]) == (2, 3)
+
+
+def bought(key: str, when: str, value: int, **columns: object) -> Row:
+    return event(
+        key, "order_completed", when, "a", order_id="o", revenue=Decimal(value), currency="EUR",
+        **columns,
+    )  # fmt: skip
+
+
+def test_an_order_is_worth_what_was_known_and_counts_by_its_first_event(read):
+    rows = {
+        day(3): [bought("o", "03 10:00", 20)],
+        # An update, and then the same order again, which began earlier than it was known to.
+        day(4): [event("u", "order_updated", "04 10:00", "a", order_id="o", revenue=Decimal(15),
+                       currency="EUR")],
+        day(5): [bought("again", "02 10:00", 99), order("p", "05 10:00", "b", "p1")],
+    }  # fmt: skip
+    read(rows, "ml_order_dates", day(5))
+    mine = {"person_id": visitor("a")}
+    assert read({}, "ml_order_dates", day(2)) == []
+    assert read({}, "ml_order_dates", day(3)) == [{**mine, "order_date": day(3), "value": 20}]
+    assert read({}, "ml_order_dates", day(4)) == [{**mine, "order_date": day(3), "value": 15}]
+    found = sorted(read({}, "ml_order_dates", day(5)), key=lambda row: row["order_date"])
+    assert found[0] == {**mine, "order_date": day(2), "value": 15}
+    assert found[1]["order_date"] == day(5)
+
+
+def test_features_end_with_the_cut_and_outcomes_begin_after_it(read):
+    def add(key: str, when: str) -> Row:
+        return event(key, "product_added", when, "a", product_id="p1")
+
+    rows = {
+        day(2): [view("v", "02 10:00", "a")],
+        day(9): [add("c", "09 23:59")],
+        day(10): [order("o", "10 00:00", "a", "p1")],
+        day(16): [view("w", "16 10:00", "b")],
+    }
+    read(rows, "ml_purchase_examples", day(16))
+
+    def at(as_of: date) -> dict[tuple[int, str], dict]:
+        found = read({}, "ml_purchase_examples", as_of)
+        return {(row["cut_date"].day, row["person_id"]): row for row in found}
+
+    seen, a, b = at(day(16)), visitor("a"), visitor("b")
+    # Cuts of the 16th, 9th and 2nd; nobody was seen by those before.
+    assert set(seen) == {(16, a), (16, b), (9, a), (2, a)}
+    assert [seen[cut, a]["ordered"] for cut in (16, 9, 2)] == [None, True, False]
+    names = ("days_since_seen", "active_days_7", "active_days_30", "cart_adds_7", "cart_adds_30",
+             "days_since_cart_add", "order_days_30", "days_since_order")  # fmt: skip
+    # The order of the 10th is 6 days before the 16th, the cart addition of the 9th 7 days: not of
+    # the week up to it, but of the one up to the 9th, to which the order of the 10th is unknown.
+    assert [seen[16, a][name] for name in names] == [6, 1, 3, 0, 1, 7, 1, 6]
+    assert [seen[9, a][name] for name in names] == [0, 1, 2, 1, 1, 0, 0, 30]
+    assert [seen[2, a][name] for name in names] == [0, 1, 1, 0, 0, 30, 0, 30]
+
+
+def test_an_order_that_arrives_late_is_no_outcome_before(read):
+    rows = {
+        day(9): [view("v", "09 10:00", "a")],
+        day(17): [order("o", "12 10:00", "a", "p1"), view("w", "17 10:00", "a")],
+    }
+    read(rows, "ml_purchase_examples", day(17))
+
+    def outcome(as_of: date) -> list[bool | None]:
+        found = read({}, "ml_purchase_examples", as_of)
+        return [row["ordered"] for row in found if row["cut_date"] == as_of - timedelta(days=7)]
+
+    assert outcome(day(16)) == [False]
+    # A cut of the 10th, to which the order of the 12th is to come.
+    assert outcome(day(17)) == [True]

@@ -1,0 +1,110 @@
+"""What a policy would have earned, from choices that another one made and logged.
+
+Here: inverse propensity scoring, its self-normalised form and the doubly robust estimator, with
+intervals, for impressions that carry the probability with which they were chosen. Not here: where
+those come from, nor policies that learn (`bandits`).
+
+Sources: Horvitz, Thompson (1952), JASA 47; Swaminathan, Joachims (2015), NIPS (self-normalised);
+Dudík, Langford, Li (2011), ICML (doubly robust).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ValueEstimate:
+    """The expected reward of an impression under a policy.
+
+    Attributes:
+        method: IPS, SNIPS or DR.
+        value: of the policy.
+        standard_error: of the value; by the delta method for SNIPS.
+        low, high: interval at the chosen level, normal.
+        effective_impressions: (Σw)²/Σw²: so many impressions of the policy's own tell as much.
+    """
+
+    method: str
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    effective_impressions: float
+
+
+def policy_value(
+    rewards: npt.ArrayLike,
+    propensities: npt.ArrayLike,
+    target: npt.ArrayLike,
+    *,
+    predicted: npt.ArrayLike | None = None,
+    predicted_of_target: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> list[ValueEstimate]:
+    """Estimate the value of a target policy from logged impressions.
+
+    Args:
+        rewards: what each impression brought, (n,).
+        propensities: probability with which the logging policy chose what was shown, (n,).
+        target: probability with which the target policy would have chosen it, (n,).
+        predicted: a model's reward of what was shown, (n,), not fitted to these very rewards.
+        predicted_of_target: the model's reward expected under the target policy, (n,).
+        level: of the intervals.
+
+    Returns:
+        IPS, SNIPS, and DR where a model predicts; unbiased if propensities are true and above 0
+        wherever the target's are (DR also if the model is true).
+
+    Raises:
+        ValueError: lengths differ, fewer than two impressions, a propensity outside (0, 1], a
+            probability of the target outside [0, 1], or numbers that are none.
+    """
+    gained, logged, wanted = _arrays(rewards, propensities, target)
+    if not ((logged > 0) & (logged <= 1)).all():
+        raise ValueError("a propensity is above 0 and at most 1: what cannot be chosen is not seen")
+    if not ((wanted >= 0) & (wanted <= 1)).all():
+        raise ValueError("a probability of the target policy lies between 0 and 1")
+    weights = wanted / logged
+    estimates = [_mean("IPS", weights * gained, weights, level)]
+    total = weights.sum()
+    value = float((weights * gained).sum() / total) if total > 0 else math.nan
+    error = float(np.sqrt(np.sum((weights * (gained - value)) ** 2)) / total) if total else math.nan
+    estimates.append(_estimate("SNIPS", value, error, weights, level))
+    if predicted is not None and predicted_of_target is not None:
+        shown, expected, _ = _arrays(predicted, predicted_of_target, rewards)
+        corrected = expected + weights * (gained - shown)
+        estimates.append(_mean("DR", corrected, weights, level))
+    return estimates
+
+
+def _arrays(*given: npt.ArrayLike) -> tuple[Floats, ...]:
+    arrays = tuple(np.asarray(one, float) for one in given)
+    if len({one.shape for one in arrays}) != 1 or arrays[0].ndim != 1 or arrays[0].size < 2:
+        raise ValueError(
+            "every impression has one reward and one of each probability; at least two"
+        )
+    if not all(np.isfinite(one).all() for one in arrays):
+        raise ValueError("rewards and probabilities are finite numbers")
+    return arrays
+
+
+def _mean(method: str, terms: Floats, weights: Floats, level: float) -> ValueEstimate:
+    error = float(terms.std(ddof=1) / math.sqrt(terms.size))
+    return _estimate(method, float(terms.mean()), error, weights, level)
+
+
+def _estimate(
+    method: str, value: float, error: float, weights: Floats, level: float
+) -> ValueEstimate:
+    reach = float(stats.norm.isf((1 - level) / 2)) * error
+    squares = float(np.sum(weights**2))
+    effective = float(weights.sum() ** 2 / squares) if squares else 0.0
+    return ValueEstimate(method, value, error, value - reach, value + reach, effective)
