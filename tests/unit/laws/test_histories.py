@@ -188,6 +188,7 @@ EXPECTED = {
     *("refund without order", "refund without amount", "refund with amount"),
     *("refund without visitor", "conflict", "duplicate", "unregistered", "nobody"),
     *("funnel purchase reached 3", "funnel direct reached 3", "funnel visit reached 3"),
+    *("funnel same_product reached 2", "funnel same_kind reached 3", "funnel kept reached 2"),
     *("funnel second_look reached 3", "report date of another zone", "arrived before its date"),
     *("repeat order", "report date after as_of", "clicks on impressions"),
     *("customer with orders", "customer without orders", "kill", "finished run", "range"),
