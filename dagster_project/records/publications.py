@@ -50,6 +50,8 @@ _NUMERIC: Final = ("BIGINT", "INTEGER", "HUGEINT", "DOUBLE", "DECIMAL")
 # date, and the others are in the schema ml, partition by partition.
 NOT_RECORDED: Final = (
     "recency_days", "top_recommendations", "predicted_clv", "churn_risk", "purchase_likelihood",
+    "review_count", "average_rating", "last_cart_state", "last_cart_value", "last_cart_at",
+    "consents", "running_experiments", "trigger_count", "last_trigger", "last_triggered_at",
 )  # fmt: skip
 PRESENCE: Final = "is_present"
 

@@ -49,3 +49,46 @@
     from {{ statements }}
     where kind not in ('OBJECT', 'ARRAY')
 {%- endmacro %}
+
+{#
+    Every answer of a person about a purpose, from rows of int_person_consents. A list of what is
+    agreed to says no to all else that the person was ever asked.
+#}
+{% macro person_answers(consents) -%}
+    select
+        purposes.person_id,
+        purposes.purpose,
+        statements.report_date,
+        statements.statement_order,
+        coalesce(given.is_granted, false) as is_granted,
+    from (
+        select distinct
+            person_id,
+            report_date,
+            event_key,
+            statement_order,
+            is_whole,
+        from {{ consents }}
+    ) as statements
+    inner join (
+        select distinct
+            person_id,
+            purpose,
+        from {{ consents }}
+        where purpose is not null
+    ) as purposes on statements.person_id = purposes.person_id
+    left join {{ consents }} as given
+        on statements.event_key = given.event_key
+        and purposes.purpose = given.purpose
+    where given.event_key is not null or statements.is_whole
+{%- endmacro %}
+
+{# What each person's last answer about each purpose is. #}
+{% macro last_consents(consents) -%}
+    select
+        person_id,
+        purpose,
+        arg_max(is_granted, statement_order) as is_granted,
+    from ({{ person_answers(consents) }}) as answers
+    group by person_id, purpose
+{%- endmacro %}

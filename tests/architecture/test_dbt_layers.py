@@ -15,6 +15,7 @@ SOURCES_OF_THE_MODELS = {
     "kpi_restatements": {"records.kpi_values", "inputs.log_files"},
     "consent_daily": {"inputs.log_days"},
     "customer_360": {"inputs.log_days"},
+    "int_person_standing": {"inputs.log_days"},
     "fct_funnel_entries": {"inputs.funnels"},
     "fct_carts": {"inputs.log_days"},
     "cart_abandonment": {"inputs.log_days"},

@@ -16,6 +16,7 @@ from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
 from tests.laws.broken_path_rules import BROKEN_PATH_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule, chosen
+from tests.laws.broken_standing_rules import BROKEN_STANDING_RULES
 from tests.laws.broken_tracker_rules import BROKEN_TRACKER_RULES
 from tests.laws.broken_trigger_rules import BROKEN_TRIGGER_RULES
 from tests.laws.compiled import models_ahead, models_behind, nearest
@@ -35,6 +36,7 @@ RULES = (
         *BROKEN_COMMERCE_RULES,
         *BROKEN_ENGAGEMENT_RULES,
         *BROKEN_EXPERIMENT_RULES,
+        *BROKEN_STANDING_RULES,
         *BROKEN_TRIGGER_RULES,
     ),
 )

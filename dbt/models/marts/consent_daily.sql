@@ -18,43 +18,9 @@ consents as (
 
 ),
 
-statements as (
-
-    select distinct
-        person_id,
-        report_date,
-        event_key,
-        statement_order,
-        is_whole,
-    from consents
-
-),
-
-purposes as (
-
-    select distinct
-        person_id,
-        purpose,
-    from consents
-    where purpose is not null
-
-),
-
--- A list of what is agreed to says no to all else that the person was ever asked.
 answers as (
 
-    select
-        purposes.person_id,
-        purposes.purpose,
-        statements.report_date,
-        statements.statement_order,
-        coalesce(consents.is_granted, false) as is_granted,
-    from statements
-    inner join purposes on statements.person_id = purposes.person_id
-    left join consents
-        on statements.event_key = consents.event_key
-        and purposes.purpose = consents.purpose
-    where consents.event_key is not null or statements.is_whole
+    {{ person_answers('consents') }}
 
 ),
 

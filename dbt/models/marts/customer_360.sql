@@ -140,6 +140,16 @@ final as (
         latest_clv.predicted_clv,
         latest_churn.churn_risk,
         latest_propensity.purchase_likelihood,
+        coalesce(standing.review_count, 0) as review_count,
+        standing.average_rating,
+        standing.last_cart_state,
+        standing.last_cart_value,
+        standing.last_cart_at,
+        coalesce(standing.consents, []) as consents,
+        coalesce(standing.running_experiments, []) as running_experiments,
+        coalesce(standing.trigger_count, 0) as trigger_count,
+        standing.last_trigger,
+        standing.last_triggered_at,
         totals.first_seen_at,
         totals.last_seen_at,
         totals.first_order_at,
@@ -150,6 +160,8 @@ final as (
     left join latest_anomalies on totals.person_id = latest_anomalies.person_id
     left join latest_clv on totals.person_id = latest_clv.person_id
     left join latest_churn on totals.person_id = latest_churn.person_id
+    left join {{ ref('int_person_standing') }} as standing
+        on totals.person_id = standing.person_id
     left join latest_propensity on totals.person_id = latest_propensity.person_id
 
 )

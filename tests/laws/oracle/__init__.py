@@ -106,6 +106,16 @@ def build(
     with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
     entries = funnel_entries(with_visitor, funnels)
     dim_products = lines.products(interactions)
+    units = experiments.units(winners)
+    firings = trigger_rules.trigger_firings(
+        with_visitor, triggers, dim_products, built_carts, as_of, settings["reporting_timezone"]
+    )
+    standing = customers.Standing(
+        reviews=identity.persons_of_acts(fct_reviews, "reviewed_at", person_map, ties),
+        carts=identity.persons_of_acts(cart_rows, "last_event_at", person_map, ties),
+        units=units,
+        firings=firings,
+    )
     return {
         "fct_events": [pick(event, events.EVENT_COLUMNS) for event in winners],
         "fct_event_duplicates": [pick(row, events.DUPLICATE_COLUMNS) for row in duplicates],
@@ -125,14 +135,14 @@ def build(
         "kpi_daily": carts.with_cart_counts(kpis.kpi_daily(facts, as_of), abandonment),
         "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
         "fct_experiment_exposures": experiments.exposures(winners),
-        "fct_experiment_units": experiments.units(winners),
+        "fct_experiment_units": units,
         "fct_funnel_entries": entries,
         "funnel_steps": funnel_steps(entries, funnels),
         "behaviour_transitions": paths.behaviour_transitions(facts),
         "top_paths": paths.top_paths(facts),
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
         "attribution": attribution.attribution(facts),
-        "customer_360": customers.customer_360(facts, interactions, persons, as_of),
+        "customer_360": customers.customer_360(facts, interactions, persons, as_of, standing),
         "arrivals_daily": events.arrivals_daily(winners, duplicates),
         "fct_reviews": fct_reviews,
         "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
@@ -143,14 +153,7 @@ def build(
         "content_engagement": engagement.content_engagement(content_views),
         "fct_searches": fct_searches,
         "search_performance": searches.search_performance(fct_searches),
-        "trigger_firings": trigger_rules.trigger_firings(
-            with_visitor,
-            triggers,
-            dim_products,
-            built_carts,
-            as_of,
-            settings["reporting_timezone"],
-        ),
+        "trigger_firings": firings,
     }
 
 

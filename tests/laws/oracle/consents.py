@@ -43,19 +43,34 @@ def answers(consent: str | None, asked: set[str]) -> dict[str, bool] | None:
     return {"(all)": word(stated) in GRANTED | {"all"}}
 
 
-def consent_daily(facts: Facts, as_of: date | None) -> list[Row]:
-    """`marts.consent_daily`."""
+def told_by_persons(facts: Facts) -> dict[str, dict[str, dict[date, bool]]]:
+    """Purpose -> person -> date -> the last answer of the date."""
     statements: dict[str, list[Row]] = defaultdict(list)
     for event in sorted(facts.events, key=in_order):
         if event["role"] == "consent" and event["person_id"] is not None:
             statements[event["person_id"]].append(event)
-    # Purpose -> person -> date -> the last answer of the date.
     told: dict[str, dict[str, dict[date, bool]]] = defaultdict(lambda: defaultdict(dict))
     for person, events in statements.items():
         asked = {one for event in events for one in answers(event["consent"], set()) or {}}
         for event in events:
             for purpose, is_granted in (answers(event["consent"], asked) or {}).items():
                 told[purpose][person][event["report_date"]] = is_granted
+    return told
+
+
+def agreed(facts: Facts) -> dict[str, list[str]]:
+    """person_id -> purposes to which the last answer is yes, in alphabetical order."""
+    purposes: dict[str, list[str]] = defaultdict(list)
+    for purpose, persons in sorted(told_by_persons(facts).items()):
+        for person, days in persons.items():
+            if days[max(days)]:
+                purposes[person].append(purpose)
+    return purposes
+
+
+def consent_daily(facts: Facts, as_of: date | None) -> list[Row]:
+    """`marts.consent_daily`."""
+    told = told_by_persons(facts)
     dates = [day for persons in told.values() for days in persons.values() for day in days]
     if not dates:
         return []

@@ -4,11 +4,13 @@ Belongs here: docs/metrics.md, "customer_360". Not here: who a person is (`ident
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.laws.oracle import consents
 from tests.laws.oracle.events import Row, in_order
 from tests.laws.oracle.kpis import Facts, ratio
 
@@ -62,8 +64,70 @@ def score_rfm(buyers: list[Row]) -> None:
         row["rfm_segment"] = "".join(str(row[score]) for score in RFM_SCORES)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What tells where persons stand: rows of the tables, those of acts with their persons.
+
+    Attributes:
+        reviews: rows of `fct_reviews`, with person_id.
+        carts: rows of `fct_carts`, with person_id.
+        units: rows of `fct_experiment_units`.
+        firings: rows of `trigger_firings`.
+    """
+
+    reviews: list[Row]
+    carts: list[Row]
+    units: list[Row]
+    firings: list[Row]
+
+
+def standing_of(
+    person_id: str, standing: Standing, agreed: Mapping[str, list[str]], as_of: date | None
+) -> Row:
+    """The columns under "Where the person stands now"."""
+
+    def mine(rows: list[Row]) -> list[Row]:
+        return [row for row in rows if row["person_id"] == person_id]
+
+    ratings = [
+        row["rating"]
+        for row in mine(standing.reviews)
+        if row["rating"] is not None and not row["is_bot"]
+    ]
+    carts = [row for row in mine(standing.carts) if not row["is_bot"]]
+    cart: Row = max(carts, key=lambda row: (row["opened_at"], row["cart_key"]), default={})
+    firings = mine(standing.firings)
+    firing: Row = max(firings, key=lambda row: (row["fired_at"], row["firing_id"]), default={})
+    quiet_since = as_of - timedelta(days=28) if as_of else None
+    running = {
+        unit["experiment"]
+        for unit in standing.units
+        if quiet_since and unit["last_exposed_at"].date() >= quiet_since
+    }
+    return {
+        "review_count": len(ratings),
+        "average_rating": ratio(sum(ratings), len(ratings)),
+        "last_cart_state": cart.get("state"),
+        "last_cart_value": cart.get("value"),
+        "last_cart_at": cart.get("last_event_at"),
+        "consents": agreed.get(person_id, []),
+        "running_experiments": sorted(
+            f"{unit['experiment']}={unit['variant']}"
+            for unit in mine(standing.units)
+            if unit["experiment"] in running and not unit["is_contaminated"]
+        ),
+        "trigger_count": len(firings),
+        "last_trigger": firing.get("rule"),
+        "last_triggered_at": firing.get("fired_at"),
+    }
+
+
 def customer_360(
-    facts: Facts, interactions: list[Row], persons: list[Row], as_of: date | None
+    facts: Facts,
+    interactions: list[Row],
+    persons: list[Row],
+    as_of: date | None,
+    standing: Standing,
 ) -> list[Row]:
     """One row for every person of `persons` with an event that is no bot's.
 
@@ -81,6 +145,7 @@ def customer_360(
             if not row["is_bot"]
         ]
     )
+    agreed = consents.agreed(facts)
     table = []
     for person_id, unordered in by_person(facts.events).items():
         if person_id not in user_of:
@@ -123,6 +188,7 @@ def customer_360(
                 "last_country": last_of(events, "country"),
                 "first_channel": visits[0]["channel"] if visits else None,
                 "last_channel": visits[-1]["channel"] if visits else None,
+                **standing_of(person_id, standing, agreed, as_of),
             }
         )
     score_rfm([row for row in table if row["order_count"] > 0])

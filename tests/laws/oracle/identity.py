@@ -139,6 +139,25 @@ def assign_persons(winners: list[Row], person_map: list[Row], ties: UserTies) ->
             )
 
 
+def persons_of_acts(acts: list[Row], at: str, person_map: list[Row], ties: UserTies) -> list[Row]:
+    """The acts with person_id: of their user, else of their visitor at the time in column `at`."""
+
+    def person(act: Row) -> str | None:
+        if act["user_id"] is not None:
+            return ties.person(act["user_id"])
+        return next(
+            (
+                row["person_id"]
+                for row in person_map
+                if row["visitor_id"] == act["visitor_id"]
+                and row["valid_from"] <= act[at] < row["valid_to"]
+            ),
+            None,
+        )
+
+    return [{**act, "person_id": person(act)} for act in acts]
+
+
 def session_persons(grouped: list[list[Row]]) -> dict[str, str]:
     """session_id -> person of its last event."""
     return {events[-1]["session_id"]: events[-1]["person_id"] for events in grouped}
