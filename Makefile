@@ -32,7 +32,7 @@ demo: setup ## Thirty days of a simulated shop, from event files to KPIs.
 	@$(BIN)/footfall run
 	@echo
 	@echo "Try next:"
-	@echo "  $(BIN)/footfall query 'from marts.funnel_steps order by entry_date desc, step limit 8'"
+	@echo "  $(BIN)/footfall query \"from marts.funnel_steps where dimension = 'channel' order by entry_date desc, funnel, value, step limit 8\""
 	@echo "  $(BIN)/footfall query 'select person_id, order_count, monetary from marts.customer_360 order by monetary desc limit 5'"
 	@echo "  make ui      # the lineage and every run, on http://127.0.0.1:3000"
 

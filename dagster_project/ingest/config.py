@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     ValidationError,
     model_validator,
@@ -21,6 +20,7 @@ from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
 from dagster_project.ingest.config_experiments import Experiments
+from dagster_project.ingest.config_funnels import FunnelSettings, FunnelStep
 from dagster_project.ingest.config_lines import KeyPath, LinedDocument, parse_yaml, read_yaml
 from dagster_project.ingest.config_mapping import (
     MAPPED_FIELDS,
@@ -32,7 +32,7 @@ from dagster_project.ingest.config_mapping import (
     split_properties,
 )
 from dagster_project.ingest.config_triggers import TriggerSettings
-from dagster_project.ingest.config_types import Name, Seconds, Strict, problem
+from dagster_project.ingest.config_types import Name, Strict, problem
 
 __all__ = [
     "MAPPED_FIELDS", "TIME_FIELDS", "CustomEvent", "FieldMapping", "FunnelSettings", "FunnelStep",
@@ -209,37 +209,6 @@ class CustomEvent(Strict):
 
     sessionable: bool
     role: Name | None = None
-
-
-class FunnelStep(Strict):
-    """One step: the event that reaches it, and the name that it is shown by."""
-
-    event: Name
-    name: str = Field(min_length=1, max_length=100)
-
-
-def _step_shorthand(value: object) -> object:
-    if isinstance(value, str):
-        return {"event": value, "name": value}
-    if isinstance(value, dict) and "name" not in value and "event" in value:
-        return {**value, "name": value["event"]}
-    return value
-
-
-class FunnelSettings(Strict):
-    """A funnel; `window` (from step 1, inclusive) is text such as `7 days`, or seconds."""
-
-    mode: Literal["ordered", "strict", "any"] = "ordered"
-    unit: Literal["person", "visitor", "session"] = "person"
-    window: Seconds = 7 * 86_400
-    steps: list[Annotated[FunnelStep, BeforeValidator(_step_shorthand)]] = Field(
-        min_length=2, max_length=12
-    )
-
-    @property
-    def window_s(self) -> int:
-        """The window in seconds."""
-        return self.window
 
 
 class Settings(Strict):

@@ -85,6 +85,11 @@ funnels:
     unit: person                          # person, visitor, session
     window: 7 days
     steps: [product_viewed, product_added, checkout_started, order_completed]
+  product:
+    window: 7 days
+    hold: product_id                      # the same at each step; or category, brand, impression_id
+    exclude: product_removed              # ends it: the same product is taken out; or a list
+    steps: [product_viewed, product_added, order_completed]
 
 # What was planned of experiments; one that is not here is analysed with equal shares.
 # experiments:

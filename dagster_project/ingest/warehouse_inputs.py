@@ -20,6 +20,13 @@ from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, Registry, event_types_table
 
 _TEXT, _NUMBER, _REAL, _DATE = pa.string(), pa.int64(), pa.float64(), pa.date32()
+FUNNELS_SCHEMA = pa.schema(
+    [
+        ("funnel", _TEXT), ("mode", _TEXT), ("unit", _TEXT), ("window_s", _NUMBER),
+        ("step", pa.int32()), ("step_name", _TEXT), ("event_name", _TEXT),
+        ("hold", _TEXT), ("excluded", pa.list_(_TEXT)),
+    ]
+)  # fmt: skip
 TRIGGERS_SCHEMA = pa.schema(
     [
         ("rule", _TEXT), ("condition", _TEXT), ("category", _TEXT), ("product_count", _NUMBER),
@@ -52,12 +59,7 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
         [("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]
         + [(name, _NUMBER) for name in CartSettings.model_fields]
     ),
-    "funnels": pa.schema(
-        [
-            ("funnel", _TEXT), ("mode", _TEXT), ("unit", _TEXT), ("window_s", _NUMBER),
-            ("step", pa.int32()), ("step_name", _TEXT), ("event_name", _TEXT),
-        ]
-    ),
+    "funnels": FUNNELS_SCHEMA,
     "triggers": TRIGGERS_SCHEMA,
 }  # fmt: skip
 
@@ -146,17 +148,7 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
             }
         ],
         "funnels": [
-            {
-                "funnel": name,
-                "mode": funnel.mode,
-                "unit": funnel.unit,
-                "window_s": funnel.window_s,
-                "step": number,
-                "step_name": step.name,
-                "event_name": step.event,
-            }
-            for name, funnel in sorted(settings.funnels.items())
-            for number, step in enumerate(funnel.steps, start=1)
+            row for name, funnel in sorted(settings.funnels.items()) for row in funnel.rows(name)
         ],
         "triggers": [
             trigger.row(name, cart_pause_s=60 * general.cart_trigger_minutes)

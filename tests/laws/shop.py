@@ -83,13 +83,35 @@ REFERRER_HOSTS = {
 }
 
 
-def _funnel(name: str, mode: str, unit: str, window_s: int, *events: str) -> dict[str, Any]:
+def declared(
+    name: str,
+    mode: str,
+    unit: str,
+    window_s: int,
+    *events: str,
+    hold: str | None = None,
+    excluded: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """A funnel; each step is named by its number and event."""
     steps = [(f"{number}_{event}", event) for number, event in enumerate(events, start=1)]
-    return {"funnel": name, "mode": mode, "unit": unit, "window_s": window_s, "steps": steps}
+    return {
+        "funnel": name, "mode": mode, "unit": unit, "window_s": window_s, "steps": steps,
+        "hold": hold, "excluded": list(excluded),
+    }  # fmt: skip
+
+
+def funnel_rows(funnels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Funnels as the models read them: a row a step."""
+    return [
+        {**{key: value for key, value in one.items() if key != "steps"},
+         "step": number, "step_name": name, "event_name": event}
+        for one in funnels
+        for number, (name, event) in enumerate(one["steps"], start=1)
+    ]  # fmt: skip
 
 
 FUNNELS = [
-    _funnel(
+    declared(
         "purchase",
         "ordered",
         "person",
@@ -98,9 +120,11 @@ FUNNELS = [
         "product_added",
         "order_completed",
     ),
-    _funnel("direct", "strict", "visitor", 3_600, "page_viewed", "product_viewed", "product_added"),
-    _funnel("visit", "any", "session", 1_800, "product_viewed", "product_added", "page_viewed"),
-    _funnel(
+    declared(
+        "direct", "strict", "visitor", 3_600, "page_viewed", "product_viewed", "product_added"
+    ),
+    declared("visit", "any", "session", 1_800, "product_viewed", "product_added", "page_viewed"),
+    declared(
         "second_look",
         "ordered",
         "visitor",
@@ -108,6 +132,38 @@ FUNNELS = [
         "product_viewed",
         "product_viewed",
         "order_completed",
+    ),
+    declared(
+        "same_product",
+        "ordered",
+        "person",
+        86_400,
+        "product_added",
+        "order_completed",
+        hold="product_id",
+        excluded=("product_removed",),
+    ),
+    declared(
+        "same_kind",
+        "strict",
+        "visitor",
+        172_800,
+        "product_viewed",
+        "product_viewed",
+        "product_viewed",
+        hold="category",
+        excluded=("product_reviewed",),
+    ),
+    declared(
+        "kept",
+        "any",
+        "session",
+        1_800,
+        "product_added",
+        "product_viewed",
+        "order_completed",
+        hold="product_id",
+        excluded=("product_removed", "page_pinged"),
     ),
 ]
 

@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 
 from dagster_project.ingest.erasure_register import INPUT_SCHEMA as ERASURES_SCHEMA
 from dagster_project.ingest.rates import SCHEMA as RATES_SCHEMA
-from dagster_project.ingest.warehouse_inputs import TRIGGERS_SCHEMA
+from dagster_project.ingest.warehouse_inputs import FUNNELS_SCHEMA, TRIGGERS_SCHEMA
 from dagster_project.records.entries import recover
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
-from tests.laws.shop import CART_SETTINGS, TRIGGERS, rate_intervals
+from tests.laws.shop import CART_SETTINGS, TRIGGERS, funnel_rows, rate_intervals
 from tests.laws.warehouse import EVENTS_SCHEMA
 
 Row = dict[str, Any]
@@ -46,16 +46,7 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
            pa.schema([("source", text), ("order_grain", text), ("sessions", text)]))  # fmt: skip
     _write(paths, "event_types", [{"event_name": n, **t} for n, t in REGISTRY.items()],
            pa.schema([("event_name", text), ("is_sessionable", flag), ("role", text)]))  # fmt: skip
-    _write(
-        paths, "funnels",
-        [
-            {**{k: f[k] for k in ("funnel", "mode", "unit", "window_s")},
-             "step": number, "step_name": name, "event_name": event}
-            for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)
-        ],
-        pa.schema([("funnel", text), ("mode", text), ("unit", text), ("window_s", number),
-                   ("step", pa.int32()), ("step_name", text), ("event_name", text)]),
-    )  # fmt: skip
+    _write(paths, "funnels", funnel_rows(FUNNELS), FUNNELS_SCHEMA)
     _write(paths, "triggers", TRIGGERS, TRIGGERS_SCHEMA)
     _write(paths, "rates", rate_intervals(), RATES_SCHEMA)
     pq.write_table(EVENTS_SCHEMA.empty_table(), paths.warehouse_inputs / "empty_events.parquet")

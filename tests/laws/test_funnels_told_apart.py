@@ -13,21 +13,21 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from tests.laws.model_shop import arriving, load
+from tests.laws.shop import declared
 from tests.laws.stories import at, day
 from tests.laws.stories import event as event_row
 from tests.laws.warehouse import Row, Warehouse
 
 A, B, C, OTHER = "product_viewed", "product_added", "order_completed", "page_viewed"
 MINUTE = 60
-# Funnel, mode, unit, window in seconds, steps.
 FUNNELS = [
-    ("ordered", "ordered", "visitor", 10 * MINUTE, (A, B, C)),
-    ("strict", "strict", "visitor", 10 * MINUTE, (A, B, C)),
-    ("any", "any", "visitor", 10 * MINUTE, (A, B, C)),
-    ("person", "ordered", "person", 120 * MINUTE, (A, B)),
-    ("visitor", "ordered", "visitor", 120 * MINUTE, (A, B)),
-    ("session", "ordered", "session", 120 * MINUTE, (A, B)),
-    ("again", "ordered", "visitor", 10 * MINUTE, (A, A)),
+    declared("ordered", "ordered", "visitor", 10 * MINUTE, A, B, C),
+    declared("strict", "strict", "visitor", 10 * MINUTE, A, B, C),
+    declared("any", "any", "visitor", 10 * MINUTE, A, B, C),
+    declared("person", "ordered", "person", 120 * MINUTE, A, B),
+    declared("visitor", "ordered", "visitor", 120 * MINUTE, A, B),
+    declared("session", "ordered", "session", 120 * MINUTE, A, B),
+    declared("again", "ordered", "visitor", 10 * MINUTE, A, A),
 ]
 
 
@@ -87,15 +87,7 @@ def the_events() -> list[Row]:
 @pytest.fixture(scope="module", params=["at once", "every second event late"])
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     warehouse = Warehouse()
-    warehouse.con.execute("delete from inputs.funnels")
-    warehouse.con.executemany(
-        "insert into inputs.funnels values (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (funnel, mode, unit, window, number, f"{number}", name)
-            for funnel, mode, unit, window, names in FUNNELS
-            for number, name in enumerate(names, start=1)
-        ],
-    )
+    warehouse.declare_funnels(FUNNELS)
     rows = the_events()
     if request.param == "at once":
         load(warehouse, arriving(day(20), rows), [day(20)])
@@ -132,11 +124,13 @@ def times(row: Row, number: int) -> list[float]:
     return [(step - second(number, 0)).total_seconds() for step in row["step_at"]]
 
 
-def steps(warehouse: Warehouse, funnel: str, entry_date: date) -> list[tuple]:
+def steps(warehouse: Warehouse, funnel: str, entry_date: date, more: int = 0) -> list[tuple]:
+    """Number, counts, rates and median of every step of a date; `more` columns of times."""
     columns = (
         "step", "entrants", "conversions", "rate_from_previous", "rate_from_first",
-        "median_seconds_from_previous",
-    )  # fmt: skip
+        "median_seconds_from_previous", "p90_seconds_from_previous", "median_seconds_from_first",
+        "p90_seconds_from_first",
+    )[: 6 + more]  # fmt: skip
     return sorted(
         tuple(row[column] for column in columns)
         for row in warehouse.rows("funnel_steps")
@@ -198,6 +192,16 @@ def test_steps_count_units_and_take_the_median_of_those_that_arrive(warehouse):
     assert steps(warehouse, "ordered", day(6)) == expected
     assert steps(warehouse, "strict", day(6)) == expected
     assert [row[:5] for row in steps(warehouse, "any", day(6))] == [row[:5] for row in expected]
+
+
+def test_p90_and_the_time_since_the_first_step_are_of_those_that_arrive(warehouse):
+    # To B 10, 20 and 60 s: place 0.9 x 2 = 1.8, so 20 + 0.8 x 40 = 52. From B to C 30 and 50 s:
+    # 30 + 0.9 x 20 = 48. From A to C 40 and 70 s: the median 55, and 40 + 0.9 x 30 = 67.
+    for mode in ("ordered", "strict"):
+        times = [row[5:] for row in steps(warehouse, mode, day(6), more=3)]
+        assert times[0] == (None, None, None, None)
+        assert times[1:] == [pytest.approx((20, 52, 20, 52)), pytest.approx((40, 48, 55, 67))]
+    assert {row[5:] for row in steps(warehouse, "any", day(6), more=3)} == {(None,) * 4}
 
 
 def test_an_entry_belongs_to_the_date_of_its_first_step(warehouse):

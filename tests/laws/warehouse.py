@@ -19,7 +19,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
-from tests.laws.shop import CART_SETTINGS, TRIGGERS, rate_intervals
+from tests.laws.shop import CART_SETTINGS, TRIGGERS, funnel_rows, rate_intervals
 
 Row = dict[str, Any]
 
@@ -107,7 +107,8 @@ class Warehouse:
                 select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency,
                     {", ".join(f"{hours} as {name}" for name, hours in CART_SETTINGS.items())};
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
-                window_s bigint, step integer, step_name varchar, event_name varchar);
+                window_s bigint, step integer, step_name varchar, event_name varchar,
+                hold varchar, excluded varchar[]);
             create table inputs.rates (currency varchar, valid_from date, valid_to date,
                 rate decimal(20, 10));
             create table inputs.triggers (rule varchar, condition varchar, category varchar,
@@ -125,10 +126,7 @@ class Warehouse:
             "event_types", [(n, t["is_sessionable"], t["role"]) for n, t in REGISTRY.items()]
         )
         self._insert("sources", [(name, *source.values()) for name, source in SOURCES.items()])
-        self._insert("funnels", [
-            (f["funnel"], f["mode"], f["unit"], f["window_s"], number, name, event)
-            for f in FUNNELS for number, (name, event) in enumerate(f["steps"], start=1)
-        ])  # fmt: skip
+        self.declare_funnels(FUNNELS)
         self._insert("rates", [tuple(row.values()) for row in rate_intervals()])
         for trigger in TRIGGERS:
             names = ", ".join(trigger)
@@ -149,6 +147,15 @@ class Warehouse:
     def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         marks = ", ".join("?" for _ in rows[0])
         self.con.executemany(f"insert into inputs.{table} values ({marks})", rows)
+
+    def declare_funnels(self, funnels: list[Row]) -> None:
+        """Say which funnels there are, in place of those that there were."""
+        self.con.execute("delete from inputs.funnels")
+        for row in funnel_rows(funnels):
+            names, marks = ", ".join(row), ", ".join("?" for _ in row)
+            self.con.execute(
+                f"insert into inputs.funnels ({names}) values ({marks})", list(row.values())
+            )
 
     def add_rows(self, rows: list[Row]) -> None:
         """Seal rows into the log."""

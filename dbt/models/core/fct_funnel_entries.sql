@@ -57,9 +57,16 @@ attempts as (
         events.owner_id,
         events.report_date as entry_date,
         events.event_key as attempt_key,
+        events.held_value,
         events.event_ts as entered_at,
-        events.event_ts + to_seconds(funnels.window_s) as ends_at,
+        -- Inclusive: the last moment of the window, or before what ends the attempt.
+        least(
+            events.event_ts + to_seconds(funnels.window_s),
+            events.excluded_ts - interval 1 microsecond
+        ) as ends_at,
         events.next_ts,
+        events.session_id,
+        events.category,
     from events
     inner join steps
         on events.funnel = steps.funnel
@@ -79,6 +86,7 @@ walks as (
         mode,
         unit_id,
         attempt_key,
+        held_value,
         ends_at,
         1 as step,
         entered_at as event_ts,
@@ -94,6 +102,7 @@ walks as (
             walks.mode,
             walks.unit_id,
             walks.attempt_key,
+            walks.held_value,
             walks.ends_at,
             walks.step + 1 as step,
             events.event_ts,
@@ -108,6 +117,7 @@ walks as (
             on walks.funnel = events.funnel
             and walks.unit_id = events.unit_id
             and steps.event_name = events.event_name
+            and walks.held_value is not distinct from events.held_value
             and events.event_ts >= walks.event_ts
             and events.event_ts <= walks.ends_at
             and not list_contains(walks.used_keys, events.event_key)
@@ -120,6 +130,7 @@ walks as (
                     walks.funnel,
                     walks.unit_id,
                     walks.attempt_key,
+                    walks.held_value,
                     case when walks.mode = 'strict' then walks.used_keys end,
                     case when walks.mode = 'strict' then events.event_ts end
                 order by events.event_ts, events.event_key
@@ -134,11 +145,12 @@ walked as (
         funnel,
         unit_id,
         attempt_key,
+        held_value,
         step as reached,
         step_at,
     from walks
     qualify row_number() over (
-            partition by funnel, unit_id, attempt_key order by step desc, step_at
+            partition by funnel, unit_id, attempt_key, held_value order by step desc, step_at
         ) = 1
 
 ),
@@ -162,6 +174,7 @@ served as (
         attempts.funnel,
         attempts.unit_id,
         attempts.attempt_key,
+        attempts.held_value,
         needs.event_name,
         least(count(*), any_value(needs.step_count)) as served_count,
     from attempts
@@ -170,11 +183,17 @@ served as (
         on attempts.funnel = events.funnel
         and attempts.unit_id = events.unit_id
         and needs.event_name = events.event_name
+        and attempts.held_value is not distinct from events.held_value
         and events.event_ts >= attempts.entered_at
         and events.event_ts <= attempts.ends_at
         and events.event_key <> attempts.attempt_key
     where attempts.mode = 'any'
-    group by attempts.funnel, attempts.unit_id, attempts.attempt_key, needs.event_name
+    group by
+        attempts.funnel,
+        attempts.unit_id,
+        attempts.attempt_key,
+        attempts.held_value,
+        needs.event_name
 
 ),
 
@@ -184,6 +203,7 @@ gathered as (
         attempts.funnel,
         attempts.unit_id,
         attempts.attempt_key,
+        attempts.held_value,
         1 + coalesce(sum(served.served_count), 0) as reached,
         cast(null as timestamp[]) as step_at,
     from attempts
@@ -191,8 +211,9 @@ gathered as (
         on attempts.funnel = served.funnel
         and attempts.unit_id = served.unit_id
         and attempts.attempt_key = served.attempt_key
+        and attempts.held_value is not distinct from served.held_value
     where attempts.mode = 'any'
-    group by attempts.funnel, attempts.unit_id, attempts.attempt_key
+    group by attempts.funnel, attempts.unit_id, attempts.attempt_key, attempts.held_value
 
 ),
 
@@ -204,7 +225,7 @@ results as (
 
 ),
 
-final as (
+furthest as (
 
     select
         attempts.funnel,
@@ -212,6 +233,9 @@ final as (
         attempts.owner_id,
         attempts.entry_date,
         attempts.entered_at,
+        attempts.held_value,
+        attempts.session_id,
+        attempts.category,
         cast(results.reached as integer) as reached,
         results.step_at,
     from attempts
@@ -219,10 +243,54 @@ final as (
         on attempts.funnel = results.funnel
         and attempts.unit_id = results.unit_id
         and attempts.attempt_key = results.attempt_key
+        and attempts.held_value is not distinct from results.held_value
     qualify row_number() over (
             partition by attempts.funnel, attempts.unit_id, attempts.entry_date
-            order by results.reached desc, attempts.entered_at, attempts.attempt_key
+            order by
+                results.reached desc,
+                attempts.entered_at,
+                attempts.attempt_key,
+                attempts.held_value
         ) = 1
+
+),
+
+-- A session lasts less than 24 hours, which touch three dates where the clocks go forward.
+sessions as (
+
+    select
+        session_id,
+        device_type,
+        country,
+        source,
+        channel,
+    from {{ ref('fct_sessions') }}
+    where session_id in (select session_id from furthest)
+        and report_date in (
+            select distinct unnest([entry_date - 2, entry_date - 1, entry_date]) as report_date
+            from furthest
+        )
+
+),
+
+final as (
+
+    select
+        furthest.funnel,
+        furthest.unit_id,
+        furthest.owner_id,
+        furthest.entry_date,
+        furthest.entered_at,
+        furthest.held_value,
+        furthest.reached,
+        furthest.step_at,
+        sessions.device_type,
+        sessions.country,
+        sessions.source,
+        sessions.channel,
+        furthest.category,
+    from furthest
+    left join sessions on furthest.session_id = sessions.session_id
 
 )
 

@@ -1,5 +1,8 @@
--- What the touched units did around their touched dates, a row for each funnel
--- that it may matter to.
+{% set line_properties = ['product_id', 'category', 'brand'] %}
+{% set held_properties = line_properties + ['impression_id'] %}
+
+-- What the touched units did around their touched dates, a row for each funnel that it may matter
+-- to and each value that it has of what the funnel holds.
 with
 
 funnels as (
@@ -8,11 +11,17 @@ funnels as (
 
 ),
 
-steps as (
+-- What leads on, and what ends an attempt.
+names as (
 
     select
         funnel,
         unnest(event_names) as event_name,
+    from funnels
+    union all
+    select
+        funnel,
+        unnest(excluded_names) as event_name,
     from funnels
 
 ),
@@ -63,6 +72,7 @@ visitor_events as (
         event_key,
         event_name,
         report_date,
+        {{ held_properties | join(',\n        ') }},
     from {{ ref('fct_events') }}
     where visitor_id in (
             select owner_id from reach where owner_kind = 'visitor'
@@ -73,7 +83,7 @@ visitor_events as (
         and not is_bot
         -- Other events matter to strict funnels alone, which they interrupt.
         and (
-            event_name in (select event_name from steps)
+            event_name in (select event_name from names)
             or (select bool_or(mode = 'strict') from funnels)
         )
 
@@ -90,6 +100,9 @@ owned as (
     select
         funnels.funnel,
         funnels.mode,
+        funnels.hold,
+        len(funnels.excluded_names) > 0 as has_exclusions,
+        list_contains(funnels.excluded_names, events.event_name) as is_exclusion,
         case funnels.unit
             when 'person' then events.person_id
             when 'visitor' then events.visitor_id
@@ -101,6 +114,10 @@ owned as (
         events.event_key,
         events.event_name,
         events.report_date,
+        events.session_id,
+        {% for property in held_properties -%}
+        events.{{ property }},
+        {% endfor -%}
     from events
     cross join funnels
     where case when funnels.unit = 'person' then events.person_id else events.visitor_id end in (
@@ -108,7 +125,7 @@ owned as (
         )
         and (
             funnels.mode = 'strict'
-            or (funnels.funnel, events.event_name) in (select funnel, event_name from steps)
+            or (funnels.funnel, events.event_name) in (select funnel, event_name from names)
         )
 
 ),
@@ -124,15 +141,78 @@ timed as (
         ) as next_ts,
     from owned
     where unit_id is not null and mode = 'strict'
+    union all by name
+    select * from owned
+    where unit_id is not null and mode <> 'strict'
+
+),
+
+interactions as (
+
+    select
+        event_key,
+        {{ line_properties | join(',\n        ') }},
+    from {{ ref('fct_product_interactions') }}
+    where report_date in (select report_date from dates)
+        and event_key in (select event_key from timed where hold is not null)
+
+),
+
+line_values as (
+
+    {% for property in line_properties -%}
+    select distinct
+        event_key,
+        '{{ property }}' as hold,
+        {{ property }} as value,
+    from interactions
+    where (select bool_or(hold = '{{ property }}') from funnels)
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- A value is a row: an event of several products may serve an attempt for each of them.
+valued as (
+
+    select
+        timed.*,
+        case
+            when line_values.event_key is not null then line_values.value
+            {% for property in held_properties -%}
+            when timed.hold = '{{ property }}' then timed.{{ property }}
+            {% endfor -%}
+        end as held_value,
+    from timed
+    left join line_values
+        on timed.event_key = line_values.event_key
+        and timed.hold = line_values.hold
+    where timed.hold is not null
+
+),
+
+held as (
+
+    select * exclude (hold, product_id, brand, impression_id) from valued
+    where held_value is not null
+    union all by name
+    select * exclude (hold, product_id, brand, impression_id) from timed
+    where hold is null
 
 ),
 
 final as (
 
-    select * from timed
+    select
+        * exclude (has_exclusions, is_exclusion),
+        min(event_ts) filter (where is_exclusion) over (
+            partition by funnel, unit_id, held_value order by event_ts
+            range between current row and unbounded following
+        ) as excluded_ts,
+    from held
+    where has_exclusions
     union all by name
-    select * from owned
-    where unit_id is not null and mode <> 'strict'
+    select * exclude (has_exclusions, is_exclusion) from held
+    where not has_exclusions
 
 )
 

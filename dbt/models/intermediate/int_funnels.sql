@@ -8,8 +8,10 @@ final as (
         any_value(mode) as mode,
         any_value(unit) as unit,
         any_value(window_s) as window_s,
+        any_value(hold) as hold,
         count(*) as step_count,
         list(distinct event_name order by event_name) as event_names,
+        any_value(excluded) as excluded_names,
         case when any_value(unit) = 'person' then 'person' else 'visitor' end as owner_kind,
         cast(any_value(window_s) // 86400 + 1 as integer) as reach_days,
     from {{ source('inputs', 'funnels') }}

@@ -29,31 +29,74 @@ steps as (
 
 ),
 
+cut as (
+
+    select
+        '(all)' as dimension,
+        '(all)' as value,
+        entries.*,
+    from entries
+    {% for dimension in ['device_type', 'country', 'source', 'channel', 'category'] -%}
+    union all
+    select
+        '{{ dimension }}' as dimension,
+        coalesce({{ dimension }}, '(not set)') as value,
+        entries.*,
+    from entries
+    {% endfor %}
+),
+
+reached as (
+
+    select
+        cut.funnel,
+        cut.entry_date,
+        cut.dimension,
+        cut.value,
+        cut.reached,
+        steps.mode,
+        steps.unit,
+        steps.step,
+        steps.step_name,
+        case when steps.step > 1 and cut.reached >= steps.step then cut.step_at end as step_at,
+    from cut
+    inner join steps on cut.funnel = steps.funnel
+
+),
+
+timed as (
+
+    select
+        * exclude (step_at),
+        cast(epoch_us(step_at[step]) - epoch_us(step_at[step - 1]) as double) / 1000000
+            as seconds_from_previous,
+        cast(epoch_us(step_at[step]) - epoch_us(step_at[1]) as double) / 1000000
+            as seconds_from_first,
+    from reached
+
+),
+
 counts as (
 
     select
-        entries.funnel,
-        steps.mode,
-        steps.unit,
-        entries.entry_date,
-        steps.step,
-        steps.step_name,
-        count(*) filter (where entries.reached >= greatest(steps.step - 1, 1)) as entrants,
-        count(*) filter (where entries.reached >= steps.step) as conversions,
+        funnel,
+        mode,
+        unit,
+        dimension,
+        value,
+        entry_date,
+        step,
+        step_name,
+        count(*) filter (where reached >= greatest(step - 1, 1)) as entrants,
+        count(*) filter (where reached >= step) as conversions,
         count(*) as units,
-        median(
-            case
-                when steps.step > 1 and steps.mode <> 'any' and entries.reached >= steps.step
-                    then cast(
-                            epoch_us(entries.step_at[steps.step])
-                            - epoch_us(entries.step_at[steps.step - 1]) as double
-                        ) / 1000000
-            end
-        ) as median_seconds_from_previous,
-    from entries
-    inner join steps on entries.funnel = steps.funnel
-    group by
-        entries.funnel, steps.mode, steps.unit, entries.entry_date, steps.step, steps.step_name
+        median(seconds_from_previous) as median_seconds_from_previous,
+        percentile_cont(0.9) within group (order by seconds_from_previous)
+            as p90_seconds_from_previous,
+        median(seconds_from_first) as median_seconds_from_first,
+        percentile_cont(0.9) within group (order by seconds_from_first) as p90_seconds_from_first,
+    from timed
+    group by funnel, mode, unit, dimension, value, entry_date, step, step_name
 
 ),
 
@@ -63,8 +106,8 @@ final as (
         funnel,
         mode,
         unit,
-        '(all)' as dimension,
-        '(all)' as value,
+        dimension,
+        value,
         entry_date,
         step,
         step_name,
@@ -73,6 +116,9 @@ final as (
         cast(conversions as double) / nullif(entrants, 0) as rate_from_previous,
         cast(conversions as double) / nullif(units, 0) as rate_from_first,
         median_seconds_from_previous,
+        p90_seconds_from_previous,
+        median_seconds_from_first,
+        p90_seconds_from_first,
     from counts
 
 )

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'funnel_steps'}}}) }}
 
 -- Nobody reaches a step without the one before: entrants are the conversions of the step before,
--- never fewer than the conversions, and a touched date has all steps or none.
+-- never fewer than the conversions, and each value of a touched date has all steps or none.
 with
 
 dates as (
@@ -18,6 +18,8 @@ steps as (
     select
         funnel,
         entry_date,
+        dimension,
+        value,
         step,
         entrants,
         conversions,
@@ -26,7 +28,7 @@ steps as (
     from {{ ref('funnel_steps') }}
     where (funnel, entry_date) in (select funnel, entry_date from dates)
         and entry_date in (select distinct entry_date from dates)
-    window funnel_date as (partition by funnel, entry_date order by step)
+    window funnel_date as (partition by funnel, entry_date, dimension, value order by step)
 
 ),
 

@@ -62,7 +62,8 @@ def build(
         sources: source -> {order_grain: order | line, sessions: gap | source}.
         settings: reporting_timezone, reporting_currency.
         as_of: latest closed arrival date.
-        funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each.
+        funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each, and where
+            it has them hold: property, excluded: [event_name].
         referrer_hosts: host or source -> search | social | shopping | video.
         erasures: the register, each row with either visitor_id or user_id.
         rates: currency -> dates with the rate of each, in any order.
@@ -104,7 +105,7 @@ def build(
     abandonment = carts.cart_abandonment(cart_rows)
 
     with_visitor = [event for event in facts.events if event["visitor_id"] is not None]
-    entries = funnel_entries(with_visitor, funnels)
+    entries = funnel_entries(with_visitor, funnels, fct_sessions)
     dim_products = lines.products(interactions)
     units = experiments.units(winners)
     firings = trigger_rules.trigger_firings(

@@ -36,7 +36,7 @@ def test_the_settings_of_a_new_installation_are_the_defaults(tmp_path):
 
     assert list(settings.sources) == ["shop", "identity"]
     assert settings.settings == parse_settings("").settings
-    assert list(settings.funnels) == ["purchase"]
+    assert list(settings.funnels) == ["purchase", "product"]
 
 
 def test_the_commented_source_of_a_new_installation_is_valid():
