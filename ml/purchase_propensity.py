@@ -72,6 +72,7 @@ class PurchaseParams:
         iterations: trees of the boosting.
         leaves: of a tree.
         min_in_leaf: persons in a leaf.
+        max_examples: at most so many are learned from, evenly over cuts and sorted ids.
     """
 
     min_of_each: int = 20
@@ -79,6 +80,7 @@ class PurchaseParams:
     iterations: int = 60
     leaves: int = 8
     min_in_leaf: int = 40
+    max_examples: int = 30_000
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,9 @@ def score_purchases(
     version = model_version("purchase", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
     today = known.filter(pc.equal(known["cut_date"], pa.scalar(as_of)))
     past = known.filter(pc.is_valid(known["ordered"]))
-    with threadpool_limits(limits=1):
-        gate, name, measures, points = _compare(past, params)
-        model = _FITS[name](_features(past), _outcomes(past), params) if name else None
+    gate, name, measures, points = _compare(past, params)
+    learned = _evenly(past, params.max_examples)
+    model = _FITS[name](_features(learned), _outcomes(learned), params) if name else None
     share = float(_outcomes(past).mean()) if past.num_rows else np.nan
     first, last = pc.min(known["cut_date"]).as_py(), pc.max(known["cut_date"]).as_py()
     metrics = [
@@ -207,6 +209,13 @@ def _checked(examples: pa.Table, as_of: date) -> pa.Table:
     return table
 
 
+def _evenly(table: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, at even distances."""
+    if table.num_rows <= most:
+        return table
+    return table.take(pa.array(np.linspace(0, table.num_rows - 1, most).astype(np.int64)))
+
+
 def _features(table: pa.Table) -> Floats:
     """(n, k) logarithms of 1 + each feature: the first view says more than the twentieth."""
     columns = [table[name].to_numpy().astype(np.float64) for name in FEATURES]
@@ -227,6 +236,7 @@ def _compare(
     metric = "minus Brier score of an order"
     last = pc.max(past["cut_date"])
     train = past.filter(pc.less(past["cut_date"], last)) if past.num_rows else past
+    train = _evenly(train, params.max_examples)
     test = past.filter(pc.equal(past["cut_date"], last)) if past.num_rows else past
     happened, seen = _outcomes(train), _outcomes(test)
     fewest = int(min(happened.sum(), (1 - happened).sum()))
@@ -273,7 +283,8 @@ def _fit_logistic(features: Floats, ordered: Floats, params: PurchaseParams) -> 
     mean = features.mean(axis=0)
     scale = np.maximum(features.std(axis=0), 1e-12)
     fitted = LogisticRegression(C=1.0, max_iter=2000, tol=1e-8)
-    fitted.fit((features - mean) / scale, ordered)
+    with _one_thread():
+        fitted.fit((features - mean) / scale, ordered)
     weights = np.asarray(fitted.coef_[0] / scale, dtype=np.float64)
     return _Additive(float(fitted.intercept_[0]), lambda x: (x - mean) * weights)
 
@@ -290,17 +301,18 @@ def _fit_boosting(features: Floats, ordered: Floats, params: PurchaseParams) -> 
         early_stopping=False,
         random_state=0,
     )
-    fitted.fit(features, ordered)
     reference = np.median(features, axis=0)
-    base = float(fitted.decision_function(reference[None, :])[0])
+    with _one_thread():
+        fitted.fit(features, ordered)
+        base = float(fitted.decision_function(reference[None, :])[0])
 
     def contributions(x: Floats) -> Floats:
         found = np.zeros(x.shape)
-        for place in range(x.shape[1]):
-            values, row = np.unique(x[:, place], return_inverse=True)
-            asked = np.repeat(reference[None, :], len(values), axis=0)
-            asked[:, place] = values
-            if len(values):
+        with _one_thread():
+            for place in range(x.shape[1] if len(x) else 0):
+                values, row = np.unique(x[:, place], return_inverse=True)
+                asked = np.repeat(reference[None, :], len(values), axis=0)
+                asked[:, place] = values
                 found[:, place] = (fitted.decision_function(asked) - base)[row]
         return found
 
@@ -311,6 +323,14 @@ _FITS: dict[str, Callable[[Floats, Floats, PurchaseParams], _Additive]] = {
     "logistic": _fit_logistic,
     "boosting": _fit_boosting,
 }
+
+
+def _one_thread() -> threadpool_limits:
+    """One thread for libraries that are loaded by now, those of scikit-learn among them.
+
+    Threads that wait for each other cost more than they bring here, and the bytes are the same.
+    """
+    return threadpool_limits(limits=1)
 
 
 def _probability(log_odds: Floats) -> Floats:
@@ -354,12 +374,16 @@ def _in_words(today: pa.Table, contributions: Floats, base: float) -> list[str]:
     values = np.column_stack([today[name].to_numpy() for name in FEATURES])
     templates = list(FEATURES.values())
     order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :_REASONS]
+    largest = np.take_along_axis(contributions, order, axis=1)
+    rests = contributions.sum(axis=1) - largest.sum(axis=1)
+    named = np.take_along_axis(values, order, axis=1)
     words = []
-    for row, largest in enumerate(order.tolist()):
+    for places, numbers, shares, rest in zip(
+        order.tolist(), named.tolist(), largest.tolist(), rests.tolist(), strict=True
+    ):
         said = [
-            f"{templates[place].format(values[row, place])} {contributions[row, place]:+.2f}"
-            for place in largest
+            f"{templates[place].format(number)} {share:+.2f}"
+            for place, number, share in zip(places, numbers, shares, strict=True)
         ]
-        rest = contributions[row].sum() - contributions[row, largest].sum()
         words.append(f"{'; '.join(said)}; the rest {rest:+.2f}; from {base:+.2f}")
     return words

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'clv_predictions'}}}) }}
 
 -- In the partitions of the run each person with an order by then has one prediction, between its
--- bounds, and one churn risk; ranks of a partition are complete.
+-- bounds, and one churn risk; no two have one rank. Who was erased leaves a gap in the ranks.
 with
 
 values_of_persons as (
@@ -29,8 +29,7 @@ risks as (
 
     select
         *,
-        row_number() over (partition by partition_date order by risk_rank, person_id)
-            as place,
+        count(*) over (partition by partition_date, risk_rank) as rank_rows,
     from {{ ref('churn_risk') }}
     where partition_date in (select partition_date from {{ ref('int_touched_partitions') }})
 
@@ -46,7 +45,7 @@ risks_of_persons as (
             coalesce(churn_risk between 0 and 1, true)
             and coalesce(no_order_probability between 0 and 1, true)
             and days_since_last_order >= 0
-            and risk_rank = place
+            and rank_rows = 1
             and explanation is not null
         ) as is_sound,
     from risks

@@ -222,6 +222,17 @@ def test_scikit_learn_is_imported_only_where_there_is_something_to_learn():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_share_of_the_examples_is_learned_from_where_there_are_too_many(known, run):
+    fewer = score_purchases(known, AS_OF, PurchaseParams(max_examples=900))
+    assert fewer.gate.served == "model"
+    assert fewer.card["data"]["examples"] == run.card["data"]["examples"] == 1500
+    ours, theirs = (
+        [row["probability"] for row in one.propensity.to_pylist()] for one in (fewer, run)
+    )
+    assert ours != theirs
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.9
+
+
 def test_fewer_persons_than_needed_are_told():
     run = score_purchases(examples(), AS_OF, PurchaseParams(min_persons=301))
     assert "300 to compare" in run.gate.reason
