@@ -22,6 +22,8 @@ _Done = TypeVar("_Done")
 # A process costs two seconds to start: fewer items than this are done here.
 _FEWEST_ITEMS = 6
 _validator: ProcessPoolExecutor | None = None
+# The pool that maps, and what its processes began with: the next work most often begins the same.
+_mapping: tuple[ProcessPoolExecutor, Callable[[], None]] | None = None
 
 
 class WorkerLostError(FootfallError):
@@ -66,30 +68,52 @@ def map_in_order(
         work: a function of a module; it and its arguments are pickled.
         items: arguments, taken as they are needed: two a processor are on their way at most.
         count: how many items there are.
-        prepare: called in each process before its first work.
+        prepare: called in each process before its first work. The processes stay for more work
+            that begins with it, until `dismiss_workers`.
 
     Raises:
         WorkerLostError: a process was ended from outside; nothing of its work is taken.
     """
-    workers = min(os.cpu_count() or 1, count)
+    workers = os.cpu_count() or 1
     if workers < 2 or count < _FEWEST_ITEMS:
         for item in items:
             yield work(*item)
         return
-    with started(workers, prepare) as pool:
-        waiting: list[Future[_Done]] = []
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, *item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.pop(0).result()
-            for future in waiting:
-                yield future.result()
-        except BrokenProcessPool:
-            raise WorkerLostError(
-                "a process that worked beside the run was ended from outside, most often for want "
-                "of memory (`dmesg` says so); run again with more of it or for fewer days"
-            ) from None
+    pool = _mapping_pool(workers, prepare)
+    waiting: list[Future[_Done]] = []
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, *item))
+            if len(waiting) > 2 * workers:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+    except BrokenProcessPool:
+        dismiss_workers()
+        raise WorkerLostError(
+            "a process that worked beside the run was ended from outside, most often for want of "
+            "memory (`dmesg` says so); run again with more of it or for fewer days"
+        ) from None
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _mapping_pool(workers: int, prepare: Callable[[], None]) -> ProcessPoolExecutor:
+    global _mapping
+    if _mapping is not None and _mapping[1] is not prepare:
+        dismiss_workers()
+    if _mapping is None:
+        _mapping = started(workers, prepare), prepare
+    return _mapping[0]
+
+
+def dismiss_workers() -> None:
+    """End the processes that `map_in_order` keeps, and give back their memory."""
+    global _mapping
+    if _mapping is not None:
+        _mapping[0].shutdown(cancel_futures=True)
+        _mapping = None
 
 
 def warm_up_validation() -> None:

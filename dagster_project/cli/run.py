@@ -123,7 +123,11 @@ def _materialise(home: Path, first: date, last: date) -> bool:
     # Imports make millions of objects that stay: looking for cycles among them again and again is
     # a twentieth of a tiny day.
     gc.set_threshold(50_000, 20, 20)
-    from dagster_project.worker_processes import cool_down_validation, warm_up_validation
+    from dagster_project.worker_processes import (
+        cool_down_validation,
+        dismiss_workers,
+        warm_up_validation,
+    )
 
     warm_up_validation()
     try:
@@ -132,6 +136,7 @@ def _materialise(home: Path, first: date, last: date) -> bool:
         return follow_run(home, first, last)
     finally:
         cool_down_validation()
+        dismiss_workers()
 
 
 def _print_kpis(paths: StatePaths) -> None:
