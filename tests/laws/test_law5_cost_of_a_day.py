@@ -40,8 +40,8 @@ _BY_RUN = "by run: all later sessions of a run of activity, however long it goes
 _BY_PERSON = "by person_id: a table with a row a person is the sum of the person's days"
 _BY_MOVE = "by person_id: who changes its cohort takes along all periods in which it was active"
 _BY_MONTH = "by month: all orders of a month hang on each of its journeys, and a date reaches three"
-# Part of customer_360, which is exempt: a million carts cost 1.6 s of CPU, half a million answers to
-# the question for consent 2.5 s.
+# Part of customer_360, which is exempt: a million carts cost 1.6 s of CPU, half a million answers
+# to the question for consent 2.5 s.
 _STANDING = "a row a person, whole: carts and experiments end as time goes by, without any event"
 EXEMPT: Mapping[Place, str] = {
     ("int_touched_points", "intermediate.int_order_events"): _BY_ORDER,
