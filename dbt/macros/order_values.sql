@@ -81,3 +81,22 @@
             else role = 'order' and arrival_number = 1
         end
 {%- endmacro %}
+
+{# One row an order, its first event with what the order is worth; `order_events` as above. #}
+{% macro valued_orders(order_events) -%}
+    select
+        first_order_events.*,
+        order_values.gross_revenue,
+    from (
+        select * from {{ order_events }}
+        where role = 'order'
+        qualify row_number() over (partition by order_key order by event_ts, event_key) = 1
+    ) as first_order_events
+    inner join (
+        select
+            order_key,
+            sum(stated_value) as gross_revenue,
+        from ({{ order_value_events(order_events) }}) as value_events
+        group by order_key
+    ) as order_values on first_order_events.order_key = order_values.order_key
+{%- endmacro %}

@@ -110,40 +110,21 @@ order_events as (
 
 ),
 
-order_values as (
-
-    select
-        order_key,
-        sum(stated_value) as gross_revenue,
-    from ({{ order_value_events('order_events') }}) as value_events
-    group by order_key
-
-),
-
-first_order_events as (
-
-    select * from order_events
-    where role = 'order'
-    qualify row_number() over (partition by order_key order by event_ts, event_key) = 1
-
-),
-
 orders as (
 
     select
         'order' as act,
-        first_order_events.event_key,
-        first_order_events.visitor_id,
-        first_order_events.user_id,
-        first_order_events.event_ts,
-        first_order_events.report_date,
+        event_key,
+        visitor_id,
+        user_id,
+        event_ts,
+        report_date,
         1 as orders,
-        cast(order_values.gross_revenue is null as integer) as orders_without_value,
-        order_values.gross_revenue,
-    from first_order_events
-    inner join order_values on first_order_events.order_key = order_values.order_key
-    where not first_order_events.is_bot
-        and first_order_events.visitor_id in (select visitor_id from visitors)
+        cast(gross_revenue is null as integer) as orders_without_value,
+        gross_revenue,
+    from ({{ valued_orders('order_events') }}) as valued
+    where not is_bot
+        and visitor_id in (select visitor_id from visitors)
 
 ),
 

@@ -37,35 +37,16 @@ order_events as (
 
 ),
 
-order_values as (
-
-    select
-        order_key,
-        sum(stated_value) as gross_revenue,
-    from ({{ order_value_events('order_events') }}) as value_events
-    group by order_key
-
-),
-
-first_order_events as (
-
-    select * from order_events
-    where role = 'order'
-    qualify row_number() over (partition by order_key order by event_ts, event_key) = 1
-
-),
-
 changed_orders as (
 
     select
-        first_order_events.visitor_id,
-        first_order_events.user_id,
-        first_order_events.event_ts,
-        first_order_events.event_date,
-        first_order_events.is_bot,
-        cast(order_values.gross_revenue as decimal(18, 4)) as gross_revenue,
-    from first_order_events
-    inner join order_values on first_order_events.order_key = order_values.order_key
+        visitor_id,
+        user_id,
+        event_ts,
+        event_date,
+        is_bot,
+        cast(gross_revenue as decimal(18, 4)) as gross_revenue,
+    from ({{ valued_orders('order_events') }}) as valued
 
 ),
 
