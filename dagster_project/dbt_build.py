@@ -22,6 +22,7 @@ from typing import Any
 from dagster_project.ingest.durable import crash_point
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.state import StatePaths
+from dagster_project.worker_processes import dismiss_workers
 
 _CHOSEN = "footfall_chosen"
 _MANIFEST = "manifest.json"
@@ -140,6 +141,8 @@ def build(paths: StatePaths, nodes: list[str]) -> list[NodeResult]:
     """
     if not nodes:
         return []
+    # What models were trained with would take memory beside the build.
+    dismiss_workers()
     parsed = _parsed(paths.home, manifest_path(paths).parent)
     _mark_chosen(parsed, set(nodes))
     command = ["build", "--indirect-selection", "empty", "--no-populate-cache", "--no-write-json"]

@@ -12,7 +12,6 @@ from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 from dagster_project.state import StatePaths
 from dagster_project.storage_errors import storage_line
-from dagster_project.worker_processes import dismiss_workers
 
 LAYER_TAG = "footfall/layer"
 _GROUPS = {"marts": "marts", "semantic": "marts", "dq": "marts", "ml": "ml", "ml_inputs": "ml"}
@@ -86,8 +85,6 @@ def dbt_model_assets(
         retry_policy=retry,
     )
     def dbt_models(context: dg.AssetExecutionContext, state: FootfallState) -> Iterator[Any]:
-        # What the models were trained with would take memory beside the build.
-        dismiss_workers()
         nodes = _selected_nodes(manifest, translator, context)
         with state.writing(context.run_id) as held:
             owed = warehouse.begin_work(held, covered_days(context))
