@@ -7,14 +7,13 @@ and cut over two arrivals where every second event is late. Not here: order, win
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.laws.model_shop import arriving, load
+from tests.laws.funnel_days import ARRIVALS, second, warehouse_of
 from tests.laws.shop import declared
-from tests.laws.stories import at, day, event
+from tests.laws.stories import day, event
 from tests.laws.warehouse import Row, Warehouse
 
 A, B, C, GONE, OTHER = (
@@ -31,11 +30,6 @@ FUNNELS = [
     declared("long", "ordered", "visitor", 7_200, A, B),
 ]  # fmt: skip
 Step = tuple[str, float, str | None]
-
-
-def second(number: int, seconds: float) -> datetime:
-    """Seconds after noon of a day of May."""
-    return at(f"{number:02} 12:00") + timedelta(seconds=seconds)
 
 
 def walk(number: int, who: str, *steps: Step, **columns: Any) -> list[Row]:
@@ -95,18 +89,10 @@ def the_events() -> list[Row]:
     ]
 
 
-@pytest.fixture(scope="module", params=["at once", "every second event late"])
+@pytest.fixture(scope="module", params=ARRIVALS)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
-    warehouse = Warehouse()
-    warehouse.declare_funnels(FUNNELS)
-    rows = the_events()
-    if request.param == "at once":
-        load(warehouse, arriving(day(20), rows), [day(20)])
-    else:
-        load(warehouse, arriving(day(20), rows[1::2]), [day(20)])
-        load(warehouse, arriving(day(21), rows[::2]), [day(21)])
-    yield warehouse
-    warehouse.con.close()
+    with warehouse_of(the_events(), FUNNELS, request.param) as made:
+        yield made
 
 
 def entries(warehouse: Warehouse, funnel: str, number: int) -> list[tuple]:

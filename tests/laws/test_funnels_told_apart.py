@@ -8,13 +8,13 @@ where every second event is late. Not here: random histories
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import pytest
 
-from tests.laws.model_shop import arriving, load
+from tests.laws.funnel_days import ARRIVALS, second, warehouse_of
 from tests.laws.shop import declared
-from tests.laws.stories import at, day
+from tests.laws.stories import day
 from tests.laws.stories import event as event_row
 from tests.laws.warehouse import Row, Warehouse
 
@@ -29,11 +29,6 @@ FUNNELS = [
     declared("session", "ordered", "session", 120 * MINUTE, A, B),
     declared("again", "ordered", "visitor", 10 * MINUTE, A, A),
 ]
-
-
-def second(number: int, seconds: float) -> datetime:
-    """Seconds after noon of a day of May."""
-    return at(f"{number:02} 12:00") + timedelta(seconds=seconds)
 
 
 def walk(number: int, who: str, *events: tuple[str, float], **columns: object) -> list[Row]:
@@ -84,18 +79,10 @@ def the_events() -> list[Row]:
     ]
 
 
-@pytest.fixture(scope="module", params=["at once", "every second event late"])
+@pytest.fixture(scope="module", params=ARRIVALS)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
-    warehouse = Warehouse()
-    warehouse.declare_funnels(FUNNELS)
-    rows = the_events()
-    if request.param == "at once":
-        load(warehouse, arriving(day(20), rows), [day(20)])
-    else:
-        load(warehouse, arriving(day(20), rows[1::2]), [day(20)])
-        load(warehouse, arriving(day(21), rows[::2]), [day(21)])
-    yield warehouse
-    warehouse.con.close()
+    with warehouse_of(the_events(), FUNNELS, request.param) as made:
+        yield made
 
 
 def visitor(who: str) -> str:
