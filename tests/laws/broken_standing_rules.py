@@ -8,21 +8,15 @@ from decimal import Decimal
 
 from tests.laws.broken_engagement_rules import says
 from tests.laws.broken_rules import BrokenRule, text
-from tests.laws.broken_trigger_rules import bags
+from tests.laws.broken_trigger_rules import bags, put
 from tests.laws.experiment_blocks import met
-from tests.laws.histories import Row
+from tests.laws.histories import History, Row
 from tests.laws.stories import Step, day, event, exposure, told, view
 
 
 def review(event_id: str, when: str, said: str, **columns: object) -> Row:
     """A review of a product, by the text of its properties."""
     return event(event_id, "product_reviewed", when, product_id="p", properties=said, **columns)
-
-
-def put(event_id: str, when: str, price: str, **columns: object) -> Row:
-    """Something put into a cart."""
-    return event(event_id, "product_added", when, product_id=event_id, price=Decimal(price),
-                 **columns)  # fmt: skip
 
 
 def _some_person(*steps: Step) -> tuple[Step, ...]:
@@ -39,26 +33,17 @@ REVIEWED = told(
         ]),
     )
 )  # fmt: skip
-# A cart is ordered, and another one opened after it.
-TWO_CARTS = told(
-    *_some_person(
-        (day(12), [
-            put("a", "12 10:00", "5"),
-            event("o", "order_completed", "12 10:10", order_id="1", revenue=Decimal(5)),
-            put("b", "12 10:20", "7"),
-        ]),
-    )
-)  # fmt: skip
-# The later cart is a machine's.
-CART_OF_A_BOT = told(
-    *_some_person(
-        (day(12), [
-            put("a", "12 10:00", "5"),
-            event("o", "order_completed", "12 10:10", order_id="1", revenue=Decimal(5)),
-            put("b", "12 10:20", "7", is_bot=True),
-        ]),
-    )
-)  # fmt: skip
+
+
+def _two_carts(**of_the_later: object) -> History:
+    """A cart is ordered, and another one opened after it."""
+    ordered = event("o", "order_completed", "12 10:10", order_id="1", revenue=Decimal(5))
+    later = put("b", "12 10:20", "7", **of_the_later)
+    return told(*_some_person((day(12), [put("a", "12 10:00", "5"), ordered, later])))
+
+
+TWO_CARTS = _two_carts()
+CART_OF_A_BOT = _two_carts(is_bot=True)
 WITHDRAWN = told(
     *_some_person(
         (day(11), [says("a", "11 10:00", {"ads": True, "statistics": True})]),
