@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from scipy.special import exprel, gammaln, hyp2f1
+from threadpoolctl import threadpool_limits
 
 from ml.bg_nbd import Histories
 from ml.likelihood import DegenerateFitError, Fit, maximise
@@ -110,16 +111,18 @@ def fit_pareto_nbd(histories: Histories) -> ParetoNbd:
     def of_stayers(parameters: Floats) -> float:
         return _value(np.append(parameters, [0.0, scale]), histories)
 
-    try:
-        found: Fit = maximise(_with_gradient(of_all), PARAMETERS, scales, persons)
-    except DegenerateFitError as error:
-        if not error.on_edge or not error.on_edge.items() <= _NOBODY_LEAVES.items():
-            raise
-        found = maximise(_with_gradient(of_stayers), PARAMETERS[:2], scales[:2], persons)
-        covariance = np.zeros((4, 4))
-        covariance[:2, :2] = found.covariance
-        r, alpha = found.parameters.tolist()
-        return ParetoNbd(r, alpha, 0.0, scale, found.log_likelihood, covariance, persons)
+    # The search is over four numbers: threads that wait for each other take several times as long.
+    with threadpool_limits(limits=1, user_api="blas"):
+        try:
+            found: Fit = maximise(_with_gradient(of_all), PARAMETERS, scales, persons)
+        except DegenerateFitError as error:
+            if not error.on_edge or not error.on_edge.items() <= _NOBODY_LEAVES.items():
+                raise
+            found = maximise(_with_gradient(of_stayers), PARAMETERS[:2], scales[:2], persons)
+            covariance = np.zeros((4, 4))
+            covariance[:2, :2] = found.covariance
+            r, alpha = found.parameters.tolist()
+            return ParetoNbd(r, alpha, 0.0, scale, found.log_likelihood, covariance, persons)
     r, alpha, s, beta = found.parameters.tolist()
     return ParetoNbd(r, alpha, s, beta, found.log_likelihood, found.covariance, persons)
 
@@ -227,15 +230,14 @@ def _log_seen_by_integral(
     low, high = np.log(smaller + t_x), np.log(smaller + until)
     width = (high - low) / _PANELS
     total = np.zeros(len(shape))
+    # A panel at a time: the nodes of all would be 256 numbers a history.
     for panel in range(_PANELS):
-        for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
-            grown = width * (panel + (1 + node) / 2)
-            # u - t_x, without the difference of near numbers.
-            since = (smaller + t_x) * np.expm1(grown)
-            fall = shape * np.log1p(since / (alpha + t_x)) + (s + 1) * np.log1p(
-                since / (beta + t_x)
-            )
-            total += weight / 2 * np.exp(grown - fall)
+        grown = width[:, None] * (panel + (1 + _NODES) / 2)
+        # u - t_x, without the difference of near numbers.
+        since = (smaller + t_x)[:, None] * np.expm1(grown)
+        orders = shape[:, None] * np.log1p(since / (alpha + t_x)[:, None])
+        leaving = (s + 1) * np.log1p(since / (beta + t_x)[:, None])
+        total += (np.exp(grown - orders - leaving) * _WEIGHTS).sum(axis=1) / 2
     left = _log_active(shape, alpha, s + 1, beta, t_x) + low
     with np.errstate(divide="ignore"):
         left += np.log(s * width * total)
