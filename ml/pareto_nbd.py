@@ -128,7 +128,7 @@ def fit_pareto_nbd(histories: Histories) -> ParetoNbd:
 
 
 def log_likelihood(model: ParetoNbd, histories: Histories) -> float:
-    """Log-likelihood of histories, note 9, eq. 17 and 18, summed over persons."""
+    """Log-likelihood of histories, summed over persons."""
     return _value(model.parameters, histories)
 
 
@@ -201,7 +201,7 @@ def _log_seen(
 def _log_seen_by_series(
     shape: Floats, alpha: Floats, s: float, beta: Floats, t_x: Floats, age: Floats
 ) -> Floats:
-    """The sum of note 9, eq. 17 (alpha >= beta) and 18 (alpha < beta), after Euler."""
+    """The source's two forms, alpha >= beta and alpha < beta, after Euler."""
     c, fewer, larger = shape + s, alpha < beta, np.maximum(alpha, beta)
     gap = np.abs(alpha - beta)
     # 1 - z is the smaller scale over the larger one, at t_x and at T.
@@ -245,7 +245,7 @@ def _log_seen_by_integral(
 
 
 def probability_alive(model: ParetoNbd, x: Floats, t_x: Floats, age: Floats) -> Floats:
-    """Probability that somebody still is a customer at the end of observation, note 9, eq. 36.
+    """Probability that somebody still is a customer at the end of observation.
 
     Args:
         model: fitted.
@@ -266,7 +266,7 @@ def probability_alive(model: ParetoNbd, x: Floats, t_x: Floats, age: Floats) -> 
 def expected_orders(
     model: ParetoNbd, x: Floats, t_x: Floats, age: Floats, horizon: float | Floats
 ) -> Floats:
-    """Expected number of orders in the time after the end of observation, note 9, eq. 41.
+    """Expected number of orders in the time after the end of observation.
 
     (r + x) (beta + T) / ((alpha + T) (s - 1)) (1 - ((beta + T) / (beta + T + horizon))^(s - 1)),
     times P(alive); written so that s = 1 is no special case.

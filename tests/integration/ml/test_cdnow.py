@@ -74,7 +74,7 @@ def test_parameters_and_likelihood_are_the_published_ones(model):
 
 
 def test_parameters_and_likelihood_of_pareto_nbd_are_the_published_ones(challenger):
-    # Fader, Hardie, Lee (2005), table 2; the third and fourth are of the rates of leaving.
+    # The same table; r, alpha, s, beta in weeks.
     assert challenger.parameters == pytest.approx([0.553, 10.578, 0.606, 11.669], abs=6e-4)
     assert challenger.log_likelihood == pytest.approx(-9594.98, abs=0.005)
 
