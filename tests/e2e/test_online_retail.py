@@ -322,6 +322,21 @@ def test_what_is_ordered_with_the_best_sellers_equals_pandas(home, receipts):
         assert ratios == pytest.approx([count / total, count / with_product, lift], abs=1e-9)
 
 
+def test_countries_have_codes_but_for_spellings_of_the_retailers_own(home):
+    with served(home) as con:
+        rows = con.execute(
+            "select distinct country, country_code from core.fct_orders "
+            "left join core.dim_countries using (country) where country is not null"
+        ).fetchall()
+    codes = dict(rows)
+    assert {country for country, code in rows if code is None} <= {
+        "Channel Islands", "Czech Republic", "EIRE", "European Community", "Hong Kong", "RSA",
+        "Unspecified",
+    }  # fmt: skip
+    assert (codes["United Kingdom"], codes["USA"], codes["EIRE"]) == ("GB", "US", None)
+    assert len(codes) > 30
+
+
 def test_the_main_job_makes_models_of_its_days_and_recommends_nothing_bought(home, known):
     with served(home) as con:
         days = con.execute(
