@@ -1,4 +1,4 @@
-"""305 real days of a British gift retailer: 541,909 receipt lines, a partition a day, in five loads.
+"""305 real days of a British gift retailer: 541,909 receipt lines, a day a partition, in 5 loads.
 
 The first days and the last ones go through `footfall run`, models and all; the months
 between are loaded and built alone, since their models cost minutes and say nothing about these
