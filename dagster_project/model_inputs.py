@@ -1,8 +1,7 @@
 """What models read: schema `ml_inputs`, each table as it was known on an arrival date.
 
-Belongs here: opening the warehouse once for all partitions of a run, and how far the log had come
-that it was built from. Not here: what a table holds (`dbt/models/ml_inputs`), and what is made of
-it.
+Belongs here: opening the warehouse, and how far the log had come that it was built from. Not here:
+what a table holds (`dbt/models/ml_inputs`), and what is made of it.
 """
 
 from collections.abc import Iterator
@@ -44,7 +43,7 @@ class ModelInputs:
 
 @contextmanager
 def opened(paths: StatePaths) -> Iterator[ModelInputs]:
-    """Open the warehouse for as many partitions and tables as are wanted."""
+    """Open the warehouse for reading, which any number of processes may do at once."""
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
         (sequence,) = con.execute("select max(begun) from state.built").fetchall()[0]
         yield ModelInputs(con, int(sequence))

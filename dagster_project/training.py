@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,20 +120,16 @@ def train_recommendations(
         recent_days=min(RecommendationParams.recent_days, window),
         exclude_bought=settings.settings.exclude_bought,
     )
-
-    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
-        interactions = inputs.read("ml_interactions", day, window)
-        bought = inputs.read("ml_bought", day, window)
-        visitors = inputs.read("ml_visitors", day, params.recent_days)
-        return interactions, bought, day, params, visitors
-
-    return _train(paths, "recommendations", days, read, _recommend)
+    return _train(paths, "recommendations", days, partial(_recommend, params))
 
 
-def _recommend(*inputs: Any) -> _Made:
+def _recommend(params: Any, inputs: ModelInputs, day: date) -> _Made:
     from ml.recommendations import recommend_partition
 
-    run = recommend_partition(*inputs)
+    interactions = inputs.read("ml_interactions", day, params.window_days)
+    bought = inputs.read("ml_bought", day, params.window_days)
+    visitors = inputs.read("ml_visitors", day, params.recent_days)
+    run = recommend_partition(interactions, bought, day, params, visitors)
     tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
 
@@ -142,21 +139,14 @@ def score_anomalies(
 ) -> dict[date, TrainedPartition]:
     """Anomaly scores of the log-ins that arrived on partitions and of their KPIs."""
     window = settings.settings.training_window_days
-
-    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
-        return (
-            inputs.read("ml_logins", day, window),
-            inputs.read("ml_kpi_series", day, window),
-            day,
-        )
-
-    return _train(paths, "anomalies", days, read, _score)
+    return _train(paths, "anomalies", days, partial(_score, window))
 
 
-def _score(*inputs: Any) -> _Made:
+def _score(window: int, inputs: ModelInputs, day: date) -> _Made:
     from ml.anomalies import score_anomalies
 
-    run = score_anomalies(*inputs)
+    logins = inputs.read("ml_logins", day, window)
+    run = score_anomalies(logins, inputs.read("ml_kpi_series", day, window), day)
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
 
 
@@ -164,7 +154,7 @@ def analyse_experiments(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
     """How the experiments stood that ran on partitions."""
-    from ml.experiments import EXPERIMENT_MOMENTS_SCHEMA, ExperimentParams, ExperimentPlan
+    from ml.experiments import ExperimentParams, ExperimentPlan
 
     window = settings.settings.training_window_days
     plans = {
@@ -172,24 +162,17 @@ def analyse_experiments(
         for name, one in settings.experiments.items()
     }
     params = ExperimentParams(plans=plans)
-
-    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
-        # A day without an experiment costs no more than the look whether there is one.
-        runs = inputs.read("ml_experiments", day, window).num_rows > 0
-        moments = (
-            inputs.read("ml_experiment_moments", day, window)
-            if runs
-            else EXPERIMENT_MOMENTS_SCHEMA.empty_table()
-        )
-        return moments, day, params
-
-    return _train(paths, "experiments", days, read, _analyse)
+    return _train(paths, "experiments", days, partial(_analyse, params, window))
 
 
-def _analyse(*inputs: Any) -> _Made:
-    from ml.experiments import analyse_experiments
+def _analyse(params: Any, window: int, inputs: ModelInputs, day: date) -> _Made:
+    from ml.experiments import EXPERIMENT_MOMENTS_SCHEMA, analyse_experiments
 
-    run = analyse_experiments(*inputs)
+    # A day without an experiment costs no more than the look whether there is one.
+    moments = EXPERIMENT_MOMENTS_SCHEMA.empty_table()
+    if inputs.read("ml_experiments", day, window).num_rows > 0:
+        moments = inputs.read("ml_experiment_moments", day, window)
+    run = analyse_experiments(moments, day, params)
     tables = {"experiment_statistics": run.statistics}
     return _Made(run.metrics, "statistics", run.reason, run.warning, run.card_bytes(), tables)
 
@@ -206,18 +189,14 @@ def predict_lifetime_value(
         discount_rate=general.clv_discount_rate,
         churn_days=general.churn_days,
     )
-
-    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
-        # Orders of all time, of which the view has one row a person and date.
-        return inputs.read("ml_order_dates", day, 1), day, params
-
-    return _train(paths, "lifetime_value", days, read, _predict)
+    return _train(paths, "lifetime_value", days, partial(_predict, params))
 
 
-def _predict(*inputs: Any) -> _Made:
+def _predict(params: Any, inputs: ModelInputs, day: date) -> _Made:
     from ml.lifetime_value import predict_lifetime_value
 
-    run = predict_lifetime_value(*inputs)
+    # Orders of all time, of which the view has one row a person and date.
+    run = predict_lifetime_value(inputs.read("ml_order_dates", day, 1), day, params)
     warning = "" if run.served == "model" else run.reason
     tables = {"clv_predictions": run.clv_predictions, "churn_risk": run.churn_risk}
     return _Made(run.metrics, run.served, run.reason, warning, run.card_bytes(), tables)
@@ -227,17 +206,13 @@ def score_purchases(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
     """How likely everybody who was seen lately is to order in the days after partitions."""
-
-    def read(inputs: ModelInputs, day: date) -> tuple[Any, ...]:
-        return inputs.read("ml_purchase_examples", day, 1), day
-
-    return _train(paths, "purchase_propensity", days, read, _score_purchases)
+    return _train(paths, "purchase_propensity", days, _score_purchases)
 
 
-def _score_purchases(*inputs: Any) -> _Made:
+def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
     from ml.purchase_propensity import score_purchases
 
-    run = score_purchases(*inputs)
+    run = score_purchases(inputs.read("ml_purchase_examples", day, 1), day)
     tables = {"purchase_propensity": run.propensity}
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
 
@@ -262,18 +237,19 @@ def _train(
     paths: StatePaths,
     family: str,
     days: Sequence[date],
-    read: Callable[[ModelInputs, date], tuple[Any, ...]],
-    make: Callable[..., _Made],
+    make: Callable[[ModelInputs, date], _Made],
 ) -> dict[date, TrainedPartition]:
-    """Make partitions, which know nothing of each other, with the warehouse opened once."""
+    """Make partitions, which know nothing of each other."""
     trained: dict[date, TrainedPartition] = {}
     erased = erased_ids(paths)
-    with model_inputs.opened(paths) as inputs, PartitionFiles() as files:
-        chain = [one for one in seals.load_chain(paths) if one.sequence <= inputs.sequence]
+    with model_inputs.opened(paths) as inputs:
+        built_from = inputs.sequence
+    with PartitionFiles() as files:
+        chain = [one for one in seals.load_chain(paths) if one.sequence <= built_from]
         seen = stale_models.log_up_to(chain, days)
         ordered = sorted(days)
-        read_inputs = (read(inputs, day) for day in ordered)
-        made_in_order = map_in_order(make, read_inputs, len(ordered), _prepare_worker)
+        items = ((paths, make, day) for day in ordered)
+        made_in_order = map_in_order(_make_one, items, len(ordered), _prepare_worker)
         for day, made in zip(ordered, made_in_order, strict=True):
             # The past of the erased is in the data, under pseudonyms; nothing is said about them.
             tables = {output: without(table, erased) for output, table in made.tables.items()}
@@ -291,6 +267,12 @@ def _train(
                 metrics=made.metrics,
             )
     return trained
+
+
+def _make_one(paths: StatePaths, make: Callable[[ModelInputs, date], _Made], day: date) -> _Made:
+    """A partition, from reading on: in whatever process, which keeps nothing open after it."""
+    with model_inputs.opened(paths) as inputs:
+        return make(inputs, day)
 
 
 def _add_metrics(

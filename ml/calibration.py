@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,7 +53,7 @@ def reliability(predicted: Floats, observed: Floats, groups: int = 10) -> Reliab
         nothing = np.zeros(0)
         return Reliability(nothing, nothing, nothing)
     # By mean rank, so that equal predictions fall into one group.
-    rank = (rankdata(predicted) - 0.5) / len(predicted)
+    rank = (_mean_ranks(predicted) - 0.5) / len(predicted)
     group = np.minimum((rank * groups).astype(np.int64), groups - 1)
     _, group = np.unique(group, return_inverse=True)
     counts = np.bincount(group).astype(np.float64)
@@ -89,5 +88,11 @@ def area_under_curve(predicted: Floats, observed: Floats) -> float | None:
     with_it, without = int(hits.sum()), int((~hits).sum())
     if not with_it or not without:
         return None
-    ranks = rankdata(predicted)
+    ranks = _mean_ranks(predicted)
     return float((ranks[hits].sum() - with_it * (with_it + 1) / 2) / (with_it * without))
+
+
+def _mean_ranks(values: Floats) -> Floats:
+    """Rank of each, from 1; equal values have the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 # Beyond this the standard error of a plan is no longer what decides.
 _MOST_UNITS = 10**12
@@ -90,7 +90,7 @@ def plan_sample(
     """
     _check(baseline, lift, power, alpha, variants, units_per_day)
     per_comparison = alpha / (variants - 1)
-    certainty = stats.norm.isf(per_comparison / 2) + stats.norm.ppf(power)
+    certainty = special.ndtri(power) - special.ndtri(per_comparison / 2)
     variance = 2 * baseline.standard_deviation**2 * (1 - baseline.correlation**2)
     needed = (certainty / (lift * baseline.mean)) ** 2 * variance
     if needed > _MOST_UNITS:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -137,7 +137,11 @@ class Comparison:
 
 
 def compare(
-    variant: Moments, control: Moments, *, alpha: float = 0.05, tuning_units: float = 5000.0
+    variant: Moments,
+    control: Moments,
+    *,
+    alpha: float = 0.05,
+    tuning_units: Floats | float = 5000.0,
 ) -> Comparison:
     """Compare a variant with the control.
 
@@ -148,14 +152,15 @@ def compare(
         variant: (...) of the variant, or of several.
         control: (...) of the control, the same or one for all.
         alpha: share of false alarms, 0 to 1; the intervals cover 1 − alpha.
-        tuning_units: number of units of both at which the sequential interval is narrowest.
+        tuning_units: number of units of both at which the sequential interval is narrowest, one
+            or (...).
 
     Raises:
         ValueError: alpha is not between 0 and 1, or tuning_units not above 0.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")
-    if not tuning_units > 0:
+    if not np.all(np.greater(tuning_units, 0)):
         raise ValueError(f"tuning_units is {tuning_units}, not above 0")
     ours, theirs = ratio_of_sums(variant), ratio_of_sums(control)
     both = ours.variance + theirs.variance
@@ -173,7 +178,7 @@ def compare(
     p_sequential, critical = sequential_test(score, units, alpha, tuning_units)
     base = np.where(theirs.after > 0, theirs.after, np.nan)
     spread = (variance, theirs.variance[..., 0, 0], covariance)
-    low, high = fieller_interval(difference, base, *spread, stats.norm.isf(alpha / 2))
+    low, high = fieller_interval(difference, base, *spread, -special.ndtri(alpha / 2))
     sequential_low, sequential_high = fieller_interval(difference, base, *spread, critical)
     return Comparison(
         mean=ours.after,
@@ -183,7 +188,7 @@ def compare(
         lift=difference / base,
         lift_low=low,
         lift_high=high,
-        p_value=2 * stats.norm.sf(np.abs(score)),
+        p_value=2 * special.ndtr(-np.abs(score)),
         sequential_low=sequential_low,
         sequential_high=sequential_high,
         p_value_sequential=p_sequential,
@@ -230,7 +235,7 @@ def fieller_interval(
 
 
 def sequential_test(
-    score: Floats, units: Floats, alpha: float, tuning_units: float
+    score: Floats, units: Floats, alpha: float, tuning_units: Floats | float
 ) -> tuple[Floats, Floats]:
     """Test a standardised difference so that looking at it at any time is no cheating.
 
@@ -295,7 +300,7 @@ def sample_ratio_p_value(units: Floats, weights: Floats) -> float:
     if len(units) < 2 or not total:
         return float("nan")
     expected = total * weights / weights.sum()
-    return float(stats.chi2.sf(((units - expected) ** 2 / expected).sum(), len(units) - 1))
+    return float(special.chdtrc(len(units) - 1, ((units - expected) ** 2 / expected).sum()))
 
 
 def _enough(moments: Moments, columns: tuple[int, int]) -> npt.NDArray[np.bool_]:

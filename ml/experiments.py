@@ -16,6 +16,7 @@ from itertools import combinations_with_replacement
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ml.cards import canonical_json, fingerprint, make_card, model_version
@@ -33,6 +34,7 @@ NUMBERS: Final = ("numerator", "denominator", "numerator_before", "denominator_b
 _PAIRS: Final = tuple(combinations_with_replacement(range(len(NUMBERS)), 2))
 _SUMS: Final = tuple(f"sum_{name}" for name in NUMBERS)
 _PRODUCTS: Final = tuple(f"product_{NUMBERS[a]}_{NUMBERS[b]}" for a, b in _PAIRS)
+_NO_UNITS: Final = {"units": 0, **dict.fromkeys((*_SUMS, *_PRODUCTS), 0.0)}
 ALL: Final = "all"
 
 EXPERIMENT_MOMENTS_SCHEMA = pa.schema(
@@ -147,11 +149,8 @@ def analyse_experiments(
         if row["variant"] in family:
             raise ValueError(f"two rows of {row['experiment']}, {row['metric']}, {row['variant']}")
         family[row["variant"]] = row
-    rows = [
-        {**row, "model_version": version}
-        for key in sorted(by_family)
-        for row in _family_rows(by_family[key], params.plan(key[0]), params)
-    ]
+    families = [_Family(by_family[key], params.plan(key[0]), params) for key in sorted(by_family)]
+    rows = [{**row, "model_version": version} for row in _all_rows(families, params)]
     mismatched = sorted(
         {
             f"{row['experiment']} (p = {row['srm_p_value']:.2g})"
@@ -192,29 +191,63 @@ def control_of(variants: Sequence[str], plan: ExperimentPlan) -> str:
     return "control" if "control" in variants else min(variants)
 
 
-def _family_rows(
-    family: Mapping[str, Row], plan: ExperimentPlan, params: ExperimentParams
-) -> Iterator[Row]:
-    """The rows of one experiment, metric and segment: the control's, then the other variants'."""
-    control = control_of(sorted(family), plan)
-    others = sorted(set(family) - {control})
-    base = family.get(control)
-    tuning_units = plan.units or params.tuning_units
-    ours = _moments([family[variant] for variant in others])
-    theirs = _moments([base] if base else [])
-    compared = compare(ours, theirs, alpha=params.alpha, tuning_units=tuning_units)
+class _Family:
+    """The variants of one experiment, metric and segment.
+
+    Attributes:
+        rows: by variant, as in the input.
+        control: name of the control, which may have no units.
+        others: names of the variants that are compared with it, in alphabetical order.
+        tuning_units: units at which the sequential interval is narrowest.
+    """
+
+    def __init__(
+        self, rows: Mapping[str, Row], plan: ExperimentPlan, params: ExperimentParams
+    ) -> None:
+        self.rows = rows
+        self.plan = plan
+        self.control = control_of(sorted(rows), plan)
+        self.others = sorted(set(rows) - {self.control})
+        self.tuning_units = plan.units or params.tuning_units
+
+
+def _all_rows(families: Sequence[_Family], params: ExperimentParams) -> Iterator[Row]:
+    """The rows of all families, which are compared at once: each by itself would cost as much."""
+    if not families:
+        return
+    pairs = [(family, variant) for family in families for variant in family.others]
+    compared = compare(
+        _moments([family.rows[variant] for family, variant in pairs]),
+        _moments([family.rows.get(family.control) for family, _ in pairs]),
+        alpha=params.alpha,
+        tuning_units=np.array([float(family.tuning_units) for family, _ in pairs] or [1.0]),
+    )
     measures = _measures(compared)
+    start = 0
+    for family in families:
+        part = slice(start, start + len(family.others))
+        start = part.stop
+        mine = {name: values[part] for name, values in measures.items()}
+        yield from _family_rows(family, mine, compared.is_adjusted[part])
+
+
+def _family_rows(
+    family: _Family, measures: dict[str, Floats], is_adjusted: npt.NDArray[np.bool_]
+) -> Iterator[Row]:
+    """The rows of one family: the control's, then the other variants'."""
     measures["p_value_adjusted"] = holm(measures["p_value"])
     measures["p_value_sequential_adjusted"] = holm(measures["p_value_sequential"])
+    base = family.rows.get(family.control)
     shared = {
-        "control": control,
+        "control": family.control,
         "control_units": base["units"] if base else 0,
-        "srm_p_value": _number(_sample_ratio_p_value(family, plan)),
+        "srm_p_value": _number(_sample_ratio_p_value(family.rows, family.plan)),
     }
     names = ("experiment", "metric", "segment", "variant", "units", "contaminated_units",
              "first_exposed_at", "last_exposed_at")  # fmt: skip
     if base:
-        mean = _number(float(theirs.sums[0, 0] / theirs.sums[0, 1]) if theirs.sums[0, 1] else None)
+        above, below = base[_SUMS[0]], base[_SUMS[1]]
+        mean = _number(float(above / below) if below else None)
         yield {
             **{name: base[name] for name in names},
             **shared,
@@ -223,25 +256,25 @@ def _family_rows(
             "control_mean": mean,
             "method": "control",
         }
-    for place, variant in enumerate(others):
+    count = len(family.others)
+    for place, variant in enumerate(family.others):
         yield {
-            **{name: family[variant][name] for name in names},
+            **{name: family.rows[variant][name] for name in names},
             **shared,
             "is_control": False,
             **{name: _number(values[place]) for name, values in measures.items()},
-            "method": _method(bool(compared.is_adjusted[place]), len(others), tuning_units),
+            "method": _method(bool(is_adjusted[place]), count, family.tuning_units),
         }
 
 
-def _moments(rows: Sequence[Row]) -> Moments:
-    """The moments of some variants, (n, …); of one without units where there is none."""
-    count = max(len(rows), 1)
-    products = np.zeros((count, len(NUMBERS), len(NUMBERS)))
+def _moments(rows: Sequence[Row | None]) -> Moments:
+    """The moments of some variants, (n, …); zeros where there is none."""
+    held = [row or _NO_UNITS for row in rows] or [_NO_UNITS]
+    products = np.zeros((len(held), len(NUMBERS), len(NUMBERS)))
     for (a, b), name in zip(_PAIRS, _PRODUCTS, strict=True):
-        values = np.array([row[name] for row in rows] or [0.0])
-        products[:, a, b] = products[:, b, a] = values
-    sums = np.array([[row[name] for name in _SUMS] for row in rows] or [[0.0] * len(NUMBERS)])
-    return Moments(np.array([float(row["units"]) for row in rows] or [0.0]), sums, products)
+        products[:, a, b] = products[:, b, a] = [row[name] for row in held]
+    sums = np.array([[row[name] for name in _SUMS] for row in held])
+    return Moments(np.array([float(row["units"]) for row in held]), sums, products)
 
 
 def _measures(compared: Comparison) -> dict[str, Floats]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def _mean(method: str, terms: Floats, weights: Floats, level: float) -> ValueEst
 def _estimate(
     method: str, value: float, error: float, weights: Floats, level: float
 ) -> ValueEstimate:
-    reach = float(stats.norm.isf((1 - level) / 2)) * error
+    reach = float(-special.ndtri((1 - level) / 2)) * error
     squares = float(np.sum(weights**2))
     effective = float(weights.sum() ** 2 / squares) if squares else 0.0
     return ValueEstimate(method, value, error, value - reach, value + reach, effective)

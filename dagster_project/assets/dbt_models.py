@@ -22,7 +22,7 @@ _OWNERS = {
 }
 
 
-_VIEWS = ("view", "made_view")
+_VIEWS = ("made_view",)
 _DRAWN = {"marts.behaviour_transitions", "marts.top_paths"}
 
 

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest import erasure_register, rates, seals
+from dagster_project.ingest import display_names, erasure_register, rates, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.durable import make_folder, write_atomic
@@ -78,6 +78,7 @@ def write_inputs(paths: StatePaths, settings: Settings, registry: Registry) -> N
     currency_rates = rates.read_rates(paths.home, settings.settings.rates)
     _write(paths, "rates", pa.Table.from_pylist(currency_rates, schema=rates.SCHEMA))
     erasure_register.write_input(paths)
+    display_names.write_inputs(paths)
     empty = paths.warehouse_inputs / "empty_events.parquet"
     if not empty.exists():
         _write_empty_events(empty)

@@ -5,8 +5,8 @@
                      that goes with the process. `as_view` where its rows are read too seldom to be
                      worth keeping.
     made_whole       made anew in every run, for tables that are small however long the history.
-    made_view        a view, made anew in every run, in a schema that has tables as well: dbt's own kind
-                     looks for the one before in a list that the tables of this run have begun.
+    made_view        a view, made anew in every run by one statement: dbt's own kind renames the one
+                     before, and looks for it in a list that the tables of this run have begun.
     replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names
                      the models that hold the keys, those of all new rows among them; `replace_key`
                      the key; `prune_by` a column that the key determines, which keeps the delete
@@ -16,6 +16,21 @@
     accumulate       an outbox: new rows are added, nothing is removed until the work set is struck
                      off. It keeps what could not be found again after a kill.
 #}
+{# dbt's own check of a contract, spared where names and types are the same texts: a tenth of a build. #}
+{% macro assert_contract(sql) -%}
+    {%- set columns = adapter.get_column_schema_from_query(get_empty_subquery_sql(sql)) -%}
+    {%- set found, wanted = {}, {} -%}
+    {%- for column in columns -%}
+        {%- do found.update({column.name: column.dtype | lower | replace(' ', '')}) -%}
+    {%- endfor -%}
+    {%- for column in model.columns.values() -%}
+        {%- do wanted.update({column.name: column.data_type | lower | replace(' ', '')}) -%}
+    {%- endfor -%}
+    {%- if found != wanted or columns | length != wanted | length -%}
+        {{ get_assert_columns_equivalent(sql) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro create_or_replace(kind) -%}
     {%- set target_relation = this.incorporate(type=kind) -%}
     {{ run_hooks(pre_hooks) }}
@@ -38,7 +53,9 @@
 {% endmaterialization %}
 
 {% materialization made_view, adapter='duckdb' %}
-    {{ get_assert_columns_equivalent(sql) }}
+    {%- if config.get('contract').enforced -%}
+        {{ assert_contract(sql) }}
+    {%- endif -%}
     {{ return(create_or_replace('view')) }}
 {% endmaterialization %}
 
@@ -92,7 +109,7 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set new_rows = this.identifier ~ '__new' -%}
     {{ run_hooks(pre_hooks) }}
-    {{ get_assert_columns_equivalent(sql) }}
+    {{ assert_contract(sql) }}
     {% call statement('main') -%}
         {%- if config.get('reads_itself') %}
         create or replace temporary table {{ new_rows }} as (
@@ -119,7 +136,7 @@
 {% materialization accumulate, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks) }}
-    {{ get_assert_columns_equivalent(sql) }}
+    {{ assert_contract(sql) }}
     {% call statement('main') -%}
         insert into {{ target_relation }} ({{ contract_columns() }})
         select {{ contract_columns() }} from ({{ sql }}) as new_rows

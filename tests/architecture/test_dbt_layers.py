@@ -35,6 +35,9 @@ SOURCES_OF_THE_MODELS = {
     "kpi_daily": {"inputs.log_days"},
     "product_affinity": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
+    # Nothing but names, which follow from no event.
+    "dim_countries": {"inputs.countries"},
+    "dim_currencies": {"inputs.currencies"},
     "int_triggers": {"inputs.triggers"},
     "int_trigger_carts": {"inputs.settings"},
     "trigger_firings": {"inputs.triggers", "inputs.log_days"},

@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 CRM_NAMES = ("crm_id", "crm_id", "crmId", "crm_contact_id")
 EMAIL_NAMES = ("email", "email", "userEmail", "customer_email")
+SAID: tuple[Any, ...] = ("gold", "silver", "gold", "é", 7, True, None, "", {}, ["a"], "x" * 101)
 ERASED_AT = datetime(2030, 1, 1)
 
 
@@ -40,6 +41,8 @@ def some_keys(scene: Scene) -> Row:
         found[scene.rng.choice(CRM_NAMES)] = scene.numbered("k", 4)
     if "email" in kinds:
         found[scene.rng.choice(EMAIL_NAMES)] = scene.numbered("k", 4)
+    if scene.chance(40):
+        found[scene.rng.choice(("segment", "plan"))] = scene.rng.choice(SAID)
     if scene.chance(8):
         found[scene.rng.choice((*CRM_NAMES, *EMAIL_NAMES))] = scene.rng.choice(("", 7, None, {}))
     return found

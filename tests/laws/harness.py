@@ -46,7 +46,7 @@ REBUILT_TABLES = (
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_order_touches", "int_lost_touches", "int_removal_effects",
     "int_trigger_events", "int_trigger_carts", "int_trigger_firings",
-    "int_person_consents",
+    "int_person_attributes", "int_person_consents", "dim_countries", "dim_currencies",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "clv_predictions", "churn_risk", "purchase_propensity", "experiment_statistics",
     "experiment_results",

@@ -47,7 +47,7 @@ def warehouse_in_small_row_groups(folder: Path) -> Warehouse:
 def profile_settings() -> dict[str, Any]:
     """DuckDB's settings in the project's dbt profile: how a table is read may hang on them."""
     profile = yaml.safe_load((DBT_PROJECT / "profiles.yml").read_text())["footfall"]
-    settings = profile["outputs"]["warehouse"].get("settings", {})
+    settings = profile["outputs"]["warehouse"]["config_options"]
     # What the environment decides is no rule of reading.
     return {name: value for name, value in settings.items() if "env_var" not in str(value)}
 

@@ -71,6 +71,7 @@ EXEMPT: Mapping[Place, str] = {
     ("dim_products", "intermediate.int_product_days"): "by product_id: a row a product and day",
     ("int_person_standing", "core.fct_reviews"): _STANDING,
     ("int_person_standing", "intermediate.int_carts"): _STANDING,
+    ("int_person_standing", "intermediate.int_person_attributes"): _STANDING,
     ("int_person_standing", "intermediate.int_person_consents"): _STANDING,
     ("int_removal_effects", "intermediate.int_order_touches"): _BY_MONTH,
     ("attribution", "intermediate.int_order_touches"): _BY_MONTH,

@@ -109,6 +109,10 @@ class Warehouse:
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar,
                 hold varchar, excluded varchar[]);
+            create table inputs.countries as
+                select 'US' as country, 'US' as country_code, 'United States' as country_name;
+            create table inputs.currencies as
+                select 'EUR' as currency, 'Euro' as currency_name, 2::integer as decimals;
             create table inputs.rates (currency varchar, valid_from date, valid_to date,
                 rate decimal(20, 10));
             create table inputs.triggers (rule varchar, condition varchar, category varchar,

@@ -1,5 +1,5 @@
--- Where persons stand now: reviews, last cart, consents, running experiments, triggers. Whole in
--- every run, as customer_360 is: carts and experiments end as time goes by.
+-- Where persons stand now: reviews, last cart, consents, what the CRM says, running experiments,
+-- triggers. Whole in every run, as customer_360 is: carts and experiments end as time goes by.
 with
 
 as_of as (
@@ -89,6 +89,30 @@ agreed as (
 
 ),
 
+last_said as (
+
+    select
+        person_id,
+        attribute,
+        attribute_value,
+    from {{ ref('int_person_attributes') }}
+    qualify row_number() over (
+            partition by person_id, attribute order by statement_order desc
+        ) = 1
+
+),
+
+attributes as (
+
+    select
+        person_id,
+        list(attribute || '=' || attribute_value order by attribute) as crm_attributes,
+    from last_said
+    where attribute_value is not null
+    group by person_id
+
+),
+
 units as (
 
     select * from {{ ref('fct_experiment_units') }}
@@ -138,6 +162,8 @@ persons as (
     union
     select person_id from agreed
     union
+    select person_id from attributes
+    union
     select person_id from experiments
     union
     select person_id from triggers
@@ -154,6 +180,7 @@ final as (
         last_carts.last_cart_value,
         last_carts.last_cart_at,
         agreed.consents,
+        attributes.crm_attributes,
         experiments.running_experiments,
         triggers.trigger_count,
         triggers.last_trigger,
@@ -162,6 +189,7 @@ final as (
     left join reviews on persons.person_id = reviews.person_id
     left join last_carts on persons.person_id = last_carts.person_id
     left join agreed on persons.person_id = agreed.person_id
+    left join attributes on persons.person_id = attributes.person_id
     left join experiments on persons.person_id = experiments.person_id
     left join triggers on persons.person_id = triggers.person_id
     where persons.person_id is not null

@@ -146,6 +146,7 @@ final as (
         standing.last_cart_value,
         standing.last_cart_at,
         coalesce(standing.consents, []) as consents,
+        coalesce(standing.crm_attributes, []) as crm_attributes,
         coalesce(standing.running_experiments, []) as running_experiments,
         coalesce(standing.trigger_count, 0) as trigger_count,
         standing.last_trigger,

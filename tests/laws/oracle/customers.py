@@ -3,6 +3,7 @@
 Belongs here: docs/metrics.md, "customer_360". Not here: who a person is (`identity`).
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from tests.laws.oracle.events import Row, in_order
 from tests.laws.oracle.kpis import Facts, ratio
 
 CATEGORY_WEIGHTS = {"product_view": 1, "cart_add": 3, "order": 5}
+CRM_ATTRIBUTES = {
+    "segment", "crm_segment", "crmSegment", "customer_group", "customerGroup", "account_type",
+    "accountType", "industry", "lead_status", "leadStatus", "loyalty_tier", "loyaltyTier",
+    "newsletter", "plan", "tier",
+}  # fmt: skip
 RFM_SCORES = ("recency_score", "frequency_score", "monetary_score")
 
 
@@ -39,6 +45,37 @@ def favourite_category(interactions: list[Row]) -> str | None:
         if row["category"] is not None and row["interaction"] in CATEGORY_WEIGHTS:
             weights[row["category"]] += CATEGORY_WEIGHTS[row["interaction"]]
     return min(weights, key=lambda category: (-weights[category], category), default=None)
+
+
+def said_of_customer(properties: str | None) -> dict[str, str | None]:
+    """Attribute -> what one event says of it as text, None where it takes it back."""
+    try:
+        top = json.loads(properties or "null")
+    except ValueError:
+        return {}
+    top = top if isinstance(top, dict) else {}
+    context = top.get("context")
+    places = [top, top.get("traits"), context.get("traits") if isinstance(context, dict) else None]
+    said: dict[str, str | None] = {}
+    for place in places:
+        for name, value in (place if isinstance(place, dict) else {}).items():
+            if name not in CRM_ATTRIBUTES or isinstance(value, dict | list):
+                continue
+            text = value if isinstance(value, str) else json.dumps(value)
+            if value is None or not text:
+                said.setdefault(name, None)
+            elif len(text) <= 100:
+                said[name] = max(text, said.get(name) or "")
+    return said
+
+
+def crm_attributes(events: list[Row]) -> list[str]:
+    """`name=value` of what a person's events, in order, last say of each attribute."""
+    last: dict[str, str | None] = {}
+    for event in events:
+        if event["role"] == "profile":
+            last |= said_of_customer(event["properties"])
+    return [f"{name}={value}" for name, value in sorted(last.items()) if value is not None]
 
 
 def quintiles(ranked: list[Row], score: str) -> None:
@@ -188,6 +225,7 @@ def customer_360(
                 "last_country": last_of(events, "country"),
                 "first_channel": visits[0]["channel"] if visits else None,
                 "last_channel": visits[-1]["channel"] if visits else None,
+                "crm_attributes": crm_attributes(events),
                 **standing_of(person_id, standing, agreed, as_of),
             }
         )

@@ -1,0 +1,7 @@
+{{ config(materialized='made_whole') }}
+
+select
+    country,
+    country_code,
+    country_name,
+from {{ source('inputs', 'countries') }}
