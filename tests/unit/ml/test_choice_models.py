@@ -174,6 +174,20 @@ def test_parameters_of_simulated_people_are_recovered(model, least):
     assert few.found.tobytes() == found.found[:3].tobytes()
 
 
+@pytest.mark.parametrize("model", [LEARNER, STICKY, KERNEL], ids=lambda model: model.name)
+def test_no_other_parameters_are_likelier_than_those_of_the_fit(model):
+    truth = np.array([0.6, 6.0, -0.8, 0.3])[: len(model.parameters)]
+    for seed in range(4):
+        data = simulate_choices(model, truth, TASK, np.random.default_rng([9, seed]))
+        fit = fit_choices(model, data)
+        rng = np.random.default_rng(seed)
+        others = [truth, *truth * np.exp(0.4 * rng.normal(size=(25, len(truth))))]
+        scores = [
+            model.log_likelihood(np.append(min(one[0], 0.99), one[1:]), data)[0] for one in others
+        ]
+        assert max(scores) <= fit.log_likelihood + 1e-6
+
+
 def test_learning_rate_and_inverse_temperature_are_traded_for_each_other():
     # Where learning is slow only the first steps count, and they are of size rate × temperature.
     task = np.tile([0.7, 0.3], (60, 1))
