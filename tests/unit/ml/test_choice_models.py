@@ -7,20 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.choice_models import (
-    BiasedChoice,
-    DegenerateFitError,
-    RandomChoice,
-    RescorlaWagner,
-    Trials,
-    WinStayLoseShift,
-    compare_models,
+from ml.choice_fits import DegenerateFitError, compare_models, fit_choices
+from ml.choice_models import BiasedChoice, RandomChoice, Trials, WinStayLoseShift
+from ml.choice_recovery import (
     confuse_models,
-    fit_choices,
     recover_parameters,
     reversing_pays,
     simulate_choices,
 )
+from ml.rescorla_wagner import RescorlaWagner
 
 LEARNER, STICKY, KERNEL = (RescorlaWagner(2, trace) for trace in ("none", "last", "kernel"))
 # A choice pays in 8 of 10 trials or in 2; which does changes every 50.
@@ -225,7 +220,7 @@ def test_comparison_puts_the_truth_before_the_rivals():
     words = fits[0].in_words()
     rate, _, weight = fits[0].values
     assert words.startswith(f"{STICKY.name}: moves by {rate:.0%} towards")
-    assert f"the last choice repeated {math.exp(weight):.2f} times" in words
+    assert f"the last choice {math.exp(weight):.3g} times; foresees" in words
     assert f"foresees 300 choices at {fits[0].predictability:.3f} each" in words
 
 
