@@ -15,10 +15,10 @@ LAW_SEED ?= 1
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint format laws kills lock clean
+.PHONY: help setup demo ui test lint format laws kills models-report lock clean
 
 help: ## Say what there is.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with everything in it; at once when it is there.
 
@@ -59,6 +59,9 @@ laws: setup ## Every broken rule and kill, then random histories for LAW_SECONDS
 
 kills: setup ## Runs killed KILLS (200) times at random, from LAW_SEED (1): the tables stay the same.
 	$(BIN)/python -W ignore -m tests.laws.random_kills --kills $(KILLS) --seed $(LAW_SEED)
+
+models-report: setup ## Each model on real data against its baseline, into docs/models.md; needs the data sets.
+	$(BIN)/python -m benchmarks.models_report
 
 lock: setup ## Resolve the dependencies anew.
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

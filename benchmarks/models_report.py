@@ -1,0 +1,426 @@
+"""Each model on real data against its baseline: the table of docs/models.md.
+
+    python -m benchmarks.models_report [--data FOLDER] [NAME …]
+
+A process a data set, so that seconds and memory are its own. `--data` is the folder of the public
+data sets (by default beside the checkout, or what FOOTFALL_SHARED_DATA says). Without names all are
+run, and the table between the marks in docs/models.md is made anew; with names it is printed.
+
+Belongs here: which model meets which data, and how it is measured. Not here: the models.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from benchmarks.process import REPOSITORY, machine
+
+DOCUMENT = REPOSITORY / "docs" / "models.md"
+BEGIN, END = "<!-- models-report -->", "<!-- /models-report -->"
+NORMAL = 1.959964
+_SAID = re.compile(
+    r"(?P<metric>[\w @]+?) (?P<value>-?[\d.]+) against (?P<base>-?[\d.]+) of the baseline, "
+    r"difference (?P<gap>[+-][\d.]+) with standard error (?P<error>[\d.]+) "
+    r"over (?P<n>\d+) (?P<of>\w+)"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure.
+
+    Attributes:
+        model: what was measured.
+        data: on which data.
+        metric: in words.
+        baseline: what it is held against, with its figure.
+        result: the model's figure.
+        interval: 95 %, and of what.
+    """
+
+    model: str
+    data: str
+    metric: str
+    baseline: str
+    result: str
+    interval: str
+
+
+def of_gate(model: str, data: str, reason: str, baseline: str) -> Line:
+    """What a gate says of itself; losses are said negative there, the higher the better."""
+    said = _SAID.search(reason)
+    if said is None:
+        return Line(model, data, reason, baseline, "", "")
+    value, base, gap, error = (float(said[name]) for name in ("value", "base", "gap", "error"))
+    return Line(
+        model,
+        f"{data}, {said['n']} {said['of']}",
+        said["metric"].strip(),
+        f"{baseline} {base:.4f}",
+        f"{value:.4f}",
+        _difference(gap, error),
+    )
+
+
+def _difference(gap: float, error: float) -> str:
+    return f"difference {gap - NORMAL * error:+.4f} to {gap + NORMAL * error:+.4f}"
+
+
+def movielens(data: Path) -> Iterator[Line]:
+    """Leave-last-out on MovieLens 100K: all films ranked, seen ones dropped, ties pessimistic."""
+    from scipy import sparse
+
+    from ml.als import AlsParams, fit_als
+    from ml.interactions import bm25_weights
+    from ml.ranking_metrics import ndcg_at_k, rank_relevant, recall_at_k
+    from ml.splits import leave_last_out
+
+    rows = pd.read_csv(data / "recsys_ml100k" / "ml-100k.inter.gz", sep="\t")
+    rows.columns = pd.Index(["person", "item", "rating", "time"])
+    persons, person = np.unique(rows["person"], return_inverse=True)
+    items, item = np.unique(rows["item"], return_inverse=True)
+    position = leave_last_out(
+        person.astype(np.int64),
+        rows["item"].to_numpy(dtype=np.int64),
+        rows["time"].to_numpy(dtype=np.int64),
+    )
+    known = position > 0
+    ones = np.ones(known.sum(), dtype=np.float32)
+    shape = (len(persons), len(items))
+    train = sparse.csr_matrix((ones, (person[known], item[known])), shape=shape)
+    truth = np.empty(len(persons), dtype=np.int64)
+    truth[person[~known]] = item[~known]
+
+    def measured(scores: np.ndarray) -> np.ndarray:
+        found = []
+        for who, wanted in enumerate(truth):
+            seen = train.indices[train.indptr[who] : train.indptr[who + 1]]
+            ranks = rank_relevant(scores[who], np.array([wanted]), seen)
+            found.append((recall_at_k(ranks, 10), ndcg_at_k(ranks, 10)))
+        return np.array(found)
+
+    popular = measured(np.tile(np.bincount(train.indices, minlength=shape[1]), (shape[0], 1)))
+    model = fit_als(bm25_weights(train), AlsParams())
+    ours = measured(model.user_factors @ model.item_factors.T)
+    for place, metric in enumerate(("recall@10", "NDCG@10")):
+        gap = ours[:, place] - popular[:, place]
+        yield Line(
+            "ALS on BM25 weights",
+            f"MovieLens 100K, {len(truth)} persons",
+            metric,
+            f"popularity {popular[:, place].mean():.4f}",
+            f"{ours[:, place].mean():.4f}",
+            _difference(gap.mean(), gap.std(ddof=1) / np.sqrt(len(gap))),
+        )
+
+
+def _receipts(data: Path) -> pd.DataFrame:
+    """Sales of known customers: person_id, product_id, order_date, value."""
+    files = sorted((data / "orders_online_retail" / "by-day").glob("*.csv.gz"))
+    rows = pd.concat([pd.read_csv(file, dtype=str) for file in files], ignore_index=True)
+    rows = rows.dropna(subset=["CustomerID"])
+    quantity, price = rows["Quantity"].astype(float), rows["UnitPrice"].astype(float)
+    sold = ~rows["InvoiceNo"].str.startswith("C") & (quantity >= 0) & (price >= 0)
+    return pd.DataFrame(
+        {
+            "person_id": rows["CustomerID"].str.removesuffix(".0"),
+            "product_id": rows["StockCode"],
+            "order_date": pd.to_datetime(rows["InvoiceDate"]).dt.date,
+            "value": quantity * price,
+        }
+    )[sold]
+
+
+def retailer(data: Path) -> Iterator[Line]:
+    """Recommendations, orders and purchase likelihood of a retailer whose file has orders alone."""
+    from ml.interactions import INTERACTIONS_SCHEMA
+    from ml.lifetime_value import predict_lifetime_value
+    from ml.order_histories import ORDER_DATES_SCHEMA
+    from ml.purchase_propensity import score_purchases
+    from ml.recommendations import BOUGHT_SCHEMA, RecommendationParams, recommend_partition
+
+    sold = _receipts(data)
+    as_of = max(sold["order_date"])
+    name = f"British gift retailer, as of {as_of}"
+    recent = sold[sold["order_date"] > as_of - timedelta(days=180)]
+    counts = recent.groupby(["person_id", "product_id", "order_date"]).size().reset_index(name="n")
+    bought = counts.rename(columns={"order_date": "event_date"}).assign(interaction="order")
+    run = recommend_partition(
+        pa.Table.from_pandas(bought[INTERACTIONS_SCHEMA.names], schema=INTERACTIONS_SCHEMA),
+        BOUGHT_SCHEMA.empty_table(),
+        as_of,
+        RecommendationParams(),
+    )
+    yield of_gate("recommendations (ALS)", name, run.gate.reason, "popularity")
+
+    dates = sold.groupby(["person_id", "order_date"], as_index=False)["value"].sum()
+    orders = pa.Table.from_pandas(dates, preserve_index=False).cast(ORDER_DATES_SCHEMA)
+    yield from _lifetime(name, predict_lifetime_value(orders, as_of).reason)
+    examples = _purchase_examples(dates, as_of)
+    yield of_gate(
+        "purchase likelihood", name, score_purchases(examples, as_of).gate.reason, "the share"
+    )
+
+
+def _purchase_examples(dates: pd.DataFrame, as_of: date) -> pa.Table:
+    """What `ml_purchase_examples` gives where orders are all that a source tells."""
+    from ml.purchase_propensity import PURCHASE_EXAMPLES_SCHEMA
+
+    day = pd.to_datetime(dates["order_date"])
+    tables = []
+    for weeks in range(9):
+        cut = pd.Timestamp(as_of) - pd.Timedelta(days=7 * weeks)
+        ago = (cut - day).dt.days
+        window = dates.assign(ago=ago)[(ago >= 0) & (ago < 30)]
+        seen = window.groupby("person_id")["ago"].agg(days_since_seen="min", active_days_30="count")
+        week = window[window["ago"] < 7].groupby("person_id").size()
+        after = set(dates["person_id"][(ago < 0) & (ago >= -7)])
+        seen["active_days_7"] = week.reindex(seen.index).fillna(0).astype(int)
+        seen["order_days_30"] = seen["active_days_30"]
+        seen["days_since_order"] = seen["days_since_seen"]
+        table = seen.reset_index().assign(
+            cut_date=cut.date(), horizon_days=7, days_since_cart_add=30,
+            ordered=[who in after if weeks else None for who in seen.index],
+        )  # fmt: skip
+        for column in PURCHASE_EXAMPLES_SCHEMA.names:
+            if column not in table:
+                table[column] = 0
+        tables.append(table[PURCHASE_EXAMPLES_SCHEMA.names])
+    return pa.concat_tables(
+        pa.Table.from_pandas(table, schema=PURCHASE_EXAMPLES_SCHEMA, preserve_index=False)
+        for table in tables
+    )
+
+
+def _lifetime(data: str, reason: str) -> Iterator[Line]:
+    rules = {"orders": "own rate", "value": "own mean", "churn": "silence by quarter"}
+    for part in reason.split("; "):
+        what = part.split(" ", 1)[0]
+        yield of_gate(f"lifetime value: {what}", data, part.split(": ", 1)[-1], rules[what])
+
+
+def cdnow(data: Path) -> Iterator[Line]:
+    """Orders, value and churn on the purchase log of CDNOW."""
+    from ml.lifetime_value import predict_lifetime_value
+    from ml.order_histories import ORDER_DATES_SCHEMA
+
+    names = ["person_id", "sample_id", "order_date", "number", "value"]
+    rows = pd.read_csv(
+        data / "clv_cdnow_sample" / "CDNOW_sample.txt", sep=r"\s+", header=None, names=names,
+        dtype={"person_id": str},
+    )  # fmt: skip
+    rows["order_date"] = pd.to_datetime(rows["order_date"].astype(str)).dt.date
+    dates = rows.groupby(["person_id", "order_date"], as_index=False)["value"].sum()
+    orders = pa.Table.from_pandas(dates, preserve_index=False).cast(ORDER_DATES_SCHEMA)
+    for as_of in (date(1997, 9, 30), date(1998, 6, 30)):
+        reason = predict_lifetime_value(orders, as_of).reason
+        yield from _lifetime(f"CDNOW, as of {as_of}", reason)
+
+
+def logins(_: Path) -> Iterator[Line]:
+    """Planted intruders among simulated log-ins; a seed that no parameter was chosen on."""
+    from sklearn.ensemble import IsolationForest
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    from ml.anomaly_logins import FEATURES, score_logins
+    from tests.unit.ml.login_simulation import simulate
+
+    table, planted = simulate(seed=12)
+    found = score_logins(table)
+    judged = (found.logins["is_scored"].to_numpy() & found.logins["succeeded"].to_numpy()).astype(
+        bool
+    )
+    keys = np.array(found.logins["event_key"].to_pylist())
+    is_planted = np.isin(keys, list(planted))[judged]
+    score = found.scores[judged]
+    codes = [pd.factorize(found.logins[name].to_pandas())[0] for name in FEATURES[:3]]
+    hour = pd.DatetimeIndex(found.logins["event_ts"].to_pandas())
+    raw = np.column_stack([*codes, hour.weekday * 24 + hour.hour, found.failures])
+    forest = -IsolationForest(random_state=0).fit(raw).score_samples(raw)[judged]
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(0, len(score), len(score)) for _ in range(200)]
+    for metric, measure in (
+        ("AUROC", roc_auc_score),
+        ("average precision", average_precision_score),
+    ):
+        drawn = [measure(is_planted[draw], score[draw]) for draw in draws]
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        yield Line(
+            "log-in surprise",
+            f"simulated, {is_planted.sum()} intruders in {len(score):,} log-ins",
+            metric,
+            f"IsolationForest on raw columns {measure(is_planted, forest):.3f}",
+            f"{measure(is_planted, score):.3f}",
+            f"{low:.3f} to {high:.3f}",
+        )
+
+
+def taxi(data: Path) -> Iterator[Line]:
+    """Days of New York's taxis (NAB) with the publisher's five events."""
+    from sklearn.metrics import average_precision_score
+
+    from ml.anomaly_series import score_series
+
+    file = data / "nab" / "data" / "realKnownCause" / "nyc_taxi.csv"
+    rows = pd.read_csv(file, parse_dates=["timestamp"])
+    daily = rows.set_index("timestamp")["value"].resample("D").sum()
+    labels = json.loads((data / "nab" / "labels" / "combined_labels.json").read_text())
+    events = pd.DatetimeIndex(
+        pd.Timestamp(one).normalize() for one in labels["realKnownCause/nyc_taxi.csv"]
+    )
+    scores = score_series(daily.to_numpy(), first_weekday=daily.index[0].weekday())
+    days = daily.index[[one.day for one in scores]]
+    is_event = np.array([any(abs((day - one).days) <= 1 for one in events) for day in days])
+    surprise = np.array([-one.p_value for one in scores])
+    naive = daily.diff(7).abs().fillna(0)[days].to_numpy()
+    flagged = [day for day, one in zip(days, scores, strict=True) if one.is_anomaly]
+    hits = {one for one in events if any(abs((day - one).days) <= 1 for day in flagged)}
+    yield Line(
+        "KPI surprise",
+        f"NAB taxi, {len(days)} days, {len(events)} events within a day",
+        "average precision",
+        f"change on the week before {average_precision_score(is_event, naive):.3f}",
+        f"{average_precision_score(is_event, surprise):.3f}",
+        f"{len(flagged)} days flagged, {len(hits)} of {len(events)} events met",
+    )
+
+
+def cookie_cats(data: Path) -> Iterator[Line]:
+    """A published A/B test: retention after seven days."""
+    from ml.experiment_statistics import Moments, compare
+
+    rows = pd.read_csv(data / "ab_cookie_cats" / "cookie_cats.csv.gz")
+    groups = {
+        name: Moments.of(
+            np.column_stack(
+                [part.astype(float), np.ones(len(part)), np.zeros(len(part)), np.ones(len(part))]
+            )
+        )
+        for name, part in rows.groupby("version")["retention_7"]
+    }
+    found = compare(groups["gate_40"], groups["gate_30"])
+    gap, error = float(found.difference), float(found.standard_error)
+    yield Line(
+        "experiment statistics",
+        f"Cookie Cats, {len(rows):,} players",
+        "7-day retention, gate 40 against 30",
+        f"control {float(found.control_mean):.4f}",
+        f"{float(found.mean):.4f}, p {float(found.p_value):.5f}",
+        _difference(gap, error),
+    )
+
+
+def bandits(_: Path) -> Iterator[Line]:
+    """Regret after ten thousand choices against the least that any policy can have at length."""
+    from ml.bandits import EpsilonGreedy, KlUcb, Thompson, Ucb1, lowest_regret, simulate_regret
+
+    means, steps, runs = (0.9, 0.8), 10_000, 40
+    least = lowest_regret(means) * np.log(steps)
+    for policy in (Thompson(), KlUcb(), Ucb1(), EpsilonGreedy(0.1)):
+        found = simulate_regret(policy, means, [steps], runs, np.random.default_rng(7))
+        mean, error = found.mean[-1], found.standard_error[-1]
+        yield Line(
+            f"bandit: {type(policy).__name__}",
+            f"arms of .9 and .8, {runs} runs of {steps:,}",
+            "pseudo-regret",
+            f"Lai and Robbins, at length {least:.1f}",
+            f"{mean:.1f}",
+            f"{mean - NORMAL * error:.1f} to {mean + NORMAL * error:.1f}",
+        )
+
+
+def open_bandit(data: Path) -> Iterator[Line]:
+    """The value of showing at random, from a log of Thompson sampling."""
+    from ml.off_policy import policy_value
+
+    folder = data / "bandit_obd_men"
+    logged, at_random = (pd.read_csv(folder / name / "men.csv.gz") for name in ("bts", "random"))
+    uniform = np.full(len(logged), 1 / 34)
+    for found in policy_value(logged["click"], logged["propensity_score"], uniform):
+        yield Line(
+            f"off-policy value: {found.method}",
+            f"Open Bandit, campaign men, {len(logged):,} impressions",
+            "clicks an impression, shown at random",
+            f"what it brought {at_random['click'].mean():.4f}",
+            f"{found.value:.4f}",
+            f"{found.low:.4f} to {found.high:.4f}",
+        )
+
+
+REPORTS: dict[str, Callable[[Path], Iterator[Line]]] = {
+    one.__name__: one
+    for one in (
+        movielens, retailer, cdnow, logins, taxi, cookie_cats, bandits, open_bandit,
+    )
+}  # fmt: skip
+
+
+def _run(name: str, data: Path) -> None:
+    """Measure in this process; print the lines with what they took as JSON."""
+    started = time.perf_counter()
+    lines = [asdict(line) for line in REPORTS[name](data)]
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"lines": lines, "seconds": seconds, "mib": peak}))
+
+
+def _table(names: list[str], data: Path) -> str:
+    rows = [
+        "| model | data | metric | baseline | result | 95 % interval | s, MiB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        words = [sys.executable, "-m", "benchmarks.models_report", "--one", name]
+        done = subprocess.run(
+            [*words, "--data", str(data)], capture_output=True, text=True, check=False,
+            cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+        found = json.loads(done.stdout.splitlines()[-1])
+        took = f"{found['seconds']:.0f}, {found['mib']:.0f}"
+        rows += [f"| {' | '.join(line.values())} | {took} |" for line in found["lines"]]
+        print(f"{name}: {took}", file=sys.stderr, flush=True)
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Measure, and print the table or write it into the document."""
+    beside = REPOSITORY.parent / "shared" / "data"
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.models_report")
+    parser.add_argument("names", nargs="*", help=", ".join(REPORTS))
+    parser.add_argument("--data", type=Path, default=os.environ.get("FOOTFALL_SHARED_DATA", beside))
+    parser.add_argument("--one", choices=REPORTS, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        _run(chosen.one, chosen.data)
+        return
+    unknown = set(chosen.names) - set(REPORTS)
+    if unknown or not chosen.data.is_dir():
+        reason = f"no report {', '.join(unknown)}" if unknown else f"no data sets in {chosen.data}"
+        parser.error(f"{reason}; the names are {', '.join(REPORTS)}")
+    table = _table(chosen.names or list(REPORTS), chosen.data)
+    if chosen.names:
+        print(table)
+        return
+    before, rest = DOCUMENT.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    made = f"{BEGIN}\n{machine()}\n\n{table}\n{END}"
+    DOCUMENT.write_text(before + made + after)
+
+
+if __name__ == "__main__":
+    main()
