@@ -40,8 +40,8 @@ class RescorlaWagner:
     Attributes:
         options: how many.
         trace: of choices; "none" for Wilson and Collins' model 3.
-        initial_value: of each option before it is tried; with 1/2 the first choice of an option that
-            pays 0 or 1 can teach either way. The inverse temperature is per unit of reward.
+        initial_value: of each option before it is tried; with 1/2 the first choice of an option
+            that pays 0 or 1 can teach either way. The inverse temperature is per unit of reward.
     """
 
     options: int
