@@ -228,6 +228,57 @@ def cdnow(data: Path) -> Iterator[Line]:
     for as_of in (date(1997, 9, 30), date(1998, 6, 30)):
         reason = predict_lifetime_value(orders, as_of).reason
         yield from _lifetime(f"CDNOW, as of {as_of}", reason)
+    yield _challenger(dates)
+
+
+def _challenger(dates: pd.DataFrame) -> Line:
+    """Pareto/NBD against BG/NBD: purchases of the 39 weeks after 30 September 1997."""
+    from ml import bg_nbd, pareto_nbd
+
+    cut = date(1997, 9, 30)
+    known = dates[dates["order_date"] <= cut].groupby("person_id")["order_date"]
+    seen = known.agg(["min", "max", "count"])
+    after = dates[dates["order_date"] > cut].groupby("person_id").size()
+    bought = after.reindex(seen.index).fillna(0).to_numpy()
+    weeks = [
+        np.array([one.days / 7 for one in days])
+        for days in (seen["max"] - seen["min"], cut - seen["min"])
+    ]
+    histories = bg_nbd.group_histories(seen["count"].to_numpy(dtype=float) - 1, *weeks)
+    champion = bg_nbd.expected_orders(bg_nbd.fit_bg_nbd(histories), *histories.all, 39.0)
+    rival = pareto_nbd.expected_orders(pareto_nbd.fit_pareto_nbd(histories), *histories.all, 39.0)
+    ours, theirs = (-((histories.per_person(found) - bought) ** 2) for found in (rival, champion))
+    gap = ours - theirs
+    return Line(
+        "Pareto/NBD (not served)",
+        f"CDNOW, 39 weeks after {cut}, {len(gap)} persons",
+        "minus squared error of orders",
+        f"BG/NBD {theirs.mean():.4f}",
+        f"{ours.mean():.4f}",
+        _difference(gap.mean(), gap.std(ddof=1) / np.sqrt(len(gap))),
+    )
+
+
+def choices(_: Path) -> Iterator[Line]:
+    """Simulated people whose parameters are known, each fitted by MAP."""
+    from ml.choice_recovery import recover_parameters, reversing_pays
+    from ml.rescorla_wagner import RescorlaWagner
+
+    people = 40
+    task = reversing_pays((0.8, 0.2), 300, 50)
+    for model in (RescorlaWagner(2), RescorlaWagner(2, "last")):
+        found = recover_parameters(model, task, people, seed=3, method="map")
+        for parameter, r in zip(model.parameters, found.correlation, strict=True):
+            # Fisher's transformation.
+            low, high = np.tanh(np.arctanh(r) + np.array([-1, 1]) * NORMAL / np.sqrt(people - 3))
+            yield Line(
+                model.name,
+                f"{people} simulated people, 300 trials",
+                f"correlation of true and found {parameter.name}",
+                "none 0",
+                f"{r:.2f}",
+                f"{low:.2f} to {high:.2f}",
+            )
 
 
 def logins(_: Path) -> Iterator[Line]:
@@ -363,7 +414,7 @@ def open_bandit(data: Path) -> Iterator[Line]:
 REPORTS: dict[str, Callable[[Path], Iterator[Line]]] = {
     one.__name__: one
     for one in (
-        movielens, retailer, cdnow, logins, taxi, cookie_cats, bandits, open_bandit,
+        movielens, retailer, cdnow, choices, logins, taxi, cookie_cats, bandits, open_bandit,
     )
 }  # fmt: skip
 
