@@ -59,8 +59,9 @@ def receipts(shared_data: Path) -> pd.DataFrame:
     return rows
 
 
+# Days of which there is a file: customers are known as of the last closed day.
 RUN_TO = date(2010, 12, 9)
-BUILT_TO = (date(2011, 4, 30), date(2011, 8, 31), date(2011, 12, 5))
+BUILT_TO = (date(2011, 4, 28), date(2011, 8, 31), date(2011, 12, 5))
 LAST = date(2011, 12, 9)
 AS_OF_DAYS = (RUN_TO, *BUILT_TO, LAST)
 
