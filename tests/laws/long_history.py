@@ -65,7 +65,8 @@ def visit(rng: Random, number: int, place: int) -> list[Row]:
     if visitor % 2:
         email = {"properties": f'{{"email": "m{visitor}"}}'}
         steps.append(("login_succeeded", {"user_id": f"u{visitor}", **email}))
-        steps.append(("profile_updated", {"user_id": f"c{visitor}", "anonymous_id": None, **email}))
+        said = {"properties": f'{{"email": "m{visitor}", "segment": "s{visitor % 3}"}}'}
+        steps.append(("profile_updated", {"user_id": f"c{visitor}", "anonymous_id": None, **said}))
     if rng.randrange(2):
         order = {**item, "order_id": f"{number}-{place}"}
         steps += [("order_completed", order), ("order_refunded", order)]
