@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dagster_project.ingest import display_names
 from dagster_project.ingest.erasure_register import INPUT_SCHEMA as ERASURES_SCHEMA
 from dagster_project.ingest.rates import SCHEMA as RATES_SCHEMA
 from dagster_project.ingest.warehouse_inputs import FUNNELS_SCHEMA, TRIGGERS_SCHEMA
@@ -50,6 +51,7 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
     _write(paths, "triggers", TRIGGERS, TRIGGERS_SCHEMA)
     _write(paths, "rates", rate_intervals(), RATES_SCHEMA)
     pq.write_table(EVENTS_SCHEMA.empty_table(), paths.warehouse_inputs / "empty_events.parquet")
+    display_names.write_inputs(paths)
     write_empty_outputs(paths)
     recover(paths)
 
