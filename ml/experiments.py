@@ -213,14 +213,12 @@ class _Family:
 
 def _all_rows(families: Sequence[_Family], params: ExperimentParams) -> Iterator[Row]:
     """The rows of all families, which are compared at once: each by itself would cost as much."""
-    if not families:
-        return
     pairs = [(family, variant) for family in families for variant in family.others]
     compared = compare(
         _moments([family.rows[variant] for family, variant in pairs]),
         _moments([family.rows.get(family.control) for family, _ in pairs]),
         alpha=params.alpha,
-        tuning_units=np.array([float(family.tuning_units) for family, _ in pairs] or [1.0]),
+        tuning_units=np.array([float(family.tuning_units) for family, _ in pairs]),
     )
     measures = _measures(compared)
     start = 0
@@ -268,12 +266,12 @@ def _family_rows(
 
 
 def _moments(rows: Sequence[Row | None]) -> Moments:
-    """The moments of some variants, (n, …); zeros where there is none."""
-    held = [row or _NO_UNITS for row in rows] or [_NO_UNITS]
+    """The moments of some variants, (n, …); zeros for one that is not there."""
+    held = [row or _NO_UNITS for row in rows]
     products = np.zeros((len(held), len(NUMBERS), len(NUMBERS)))
     for (a, b), name in zip(_PAIRS, _PRODUCTS, strict=True):
         products[:, a, b] = products[:, b, a] = [row[name] for row in held]
-    sums = np.array([[row[name] for name in _SUMS] for row in held])
+    sums = np.array([row[name] for row in held for name in _SUMS]).reshape(-1, len(NUMBERS))
     return Moments(np.array([float(row["units"]) for row in held]), sums, products)
 
 

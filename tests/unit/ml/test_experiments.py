@@ -132,3 +132,10 @@ def test_a_row_that_is_there_twice_or_lacks_a_column_is_refused():
         analysed(row, row)
     with pytest.raises(ValueError, match="units"):
         analyse_experiments(EXPERIMENT_MOMENTS_SCHEMA.empty_table().drop(["units"]), D)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_control_alone_is_compared_with_nothing_and_warns_of_nothing():
+    run = analysed(moments_row("control", units(1, 10)))
+    assert of(run, "control")["mean"] == pytest.approx(10, abs=1)
+    assert run.statistics.num_rows == 1
