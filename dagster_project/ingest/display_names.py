@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.ingest.durable import write_atomic
+from dagster_project.ingest.durable import write_atomic_table
 from dagster_project.state import StatePaths
 
 COUNTRIES = pa.schema([(name, pa.string()) for name in ("country", "country_code", "country_name")])
@@ -24,9 +24,8 @@ def write_inputs(paths: StatePaths) -> None:
     if all(_is_written(paths, name) for name in ("countries", "currencies")):
         return
     for name, table in (("countries", countries()), ("currencies", currencies())):
-        sink = pa.BufferOutputStream()
-        pq.write_table(table.replace_schema_metadata({_VERSION: _present()}), sink)
-        write_atomic(paths.warehouse_inputs / f"{name}.parquet", sink.getvalue().to_pybytes())
+        versioned = table.replace_schema_metadata({_VERSION: _present()})
+        write_atomic_table(paths.warehouse_inputs / f"{name}.parquet", versioned)
 
 
 def countries() -> pa.Table:

@@ -80,6 +80,17 @@ def write_atomic_json(path: Path, content: Any) -> None:
     write_atomic(path, render_json(content))
 
 
+def write_atomic_table(path: Path, table: Any) -> None:
+    """`write_atomic` of an Arrow table as Parquet."""
+    # Only some commands write one, and the import is a third of a second.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
 def render_json(content: Any) -> bytes:
     """Readable JSON in one fixed form: sorted keys, two spaces, a line end."""
     return (json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()

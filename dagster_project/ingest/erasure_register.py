@@ -16,13 +16,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dagster_project.ingest.durable import (
     crash_point,
     make_folder,
     render_json,
     write_atomic,
+    write_atomic_table,
 )
 from dagster_project.ingest.errors import LogIntegrityError
 from dagster_project.ingest.seals import NO_PREVIOUS, content_hash
@@ -247,10 +247,9 @@ def write_input(paths: StatePaths) -> None:
             *((None, user) for user in one.user_ids),
         ]
     ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=INPUT_SCHEMA), sink)
     make_folder(paths.warehouse_inputs)
-    write_atomic(paths.warehouse_inputs / "erasures.parquet", sink.getvalue().to_pybytes())
+    table = pa.Table.from_pylist(rows, schema=INPUT_SCHEMA)
+    write_atomic_table(paths.warehouse_inputs / "erasures.parquet", table)
 
 
 def _read(paths: StatePaths) -> tuple[list[Entry], list[str]]:

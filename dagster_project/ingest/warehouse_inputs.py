@@ -10,12 +10,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dagster_project.ingest import display_names, erasure_register, rates, seals
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.config_carts import CartSettings
-from dagster_project.ingest.durable import make_folder, write_atomic
+from dagster_project.ingest.durable import make_folder, write_atomic_table
 from dagster_project.state import StatePaths
 from expectations.contract import LOG_COLUMNS, Registry, event_types_table
 
@@ -159,15 +158,11 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
 
 
 def _write(paths: StatePaths, name: str, table: pa.Table) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_atomic(paths.warehouse_inputs / f"{name}.parquet", sink.getvalue().to_pybytes())
+    write_atomic_table(paths.warehouse_inputs / f"{name}.parquet", table)
 
 
 def _write_empty_events(target: Path) -> None:
     columns = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in LOG_COLUMNS.items())
     with duckdb.connect() as con:
         table = con.execute(f"select {columns} limit 0").to_arrow_table()
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_atomic(target, sink.getvalue().to_pybytes())
+    write_atomic_table(target, table)
