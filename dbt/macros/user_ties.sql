@@ -7,15 +7,7 @@
 
 {# A SQL list of the JSON paths that may hold a key, or, side by side with it, of their kinds. #}
 {% macro tying_paths(what) -%}
-    {%- set found = [] -%}
-    {%- for kind, names in var('tying_properties').items() -%}
-        {%- for name in names -%}
-            {%- for place in ['$', '$.traits', '$.context.traits'] -%}
-                {%- do found.append(kind if what == 'kinds' else place ~ '.' ~ name) -%}
-            {%- endfor -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    ['{{ found | join("', '") }}']
+    {{- trait_paths(var('tying_properties'), what) -}}
 {%- endmacro %}
 
 {#

@@ -52,7 +52,7 @@ found as (
         person_id,
         event_key,
         statement_order,
-        unnest({{ crm_attribute_paths('names') }}) as attribute,
+        unnest({{ crm_attribute_paths('kinds') }}) as attribute,
         unnest(json_extract_string(properties, {{ crm_attribute_paths('paths') }})) as said,
         unnest(json_type(properties, {{ crm_attribute_paths('paths') }})) as json_kind,
     from labelled
