@@ -22,7 +22,6 @@ _OWNERS = {
 }
 
 
-_VIEWS = ("made_view",)
 _DRAWN = {"marts.behaviour_transitions", "marts.top_paths"}
 
 
@@ -210,7 +209,7 @@ def _row_counts(
         _relation(node)
         for node in (nodes[result.unique_id] for result in results if result.is_good)
         if node["resource_type"] == "model"
-        and node["config"]["materialized"] not in _VIEWS
+        and node["config"]["materialized"] != "made_view"
         and not _is_scratch(node)
     ]
     counts = ["select relation, row_count from state.scratch_rows"]

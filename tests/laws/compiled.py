@@ -153,7 +153,7 @@ def _reached(tables: Iterable[str], neighbours: Mapping[str, frozenset[str]]) ->
 
 def statements(model: Model) -> list[str]:
     """What one model does, as the statements of one transaction."""
-    if model.materialized in {"view", "made_view"}:
+    if model.materialized == "made_view":
         return [f"create or replace view {model.relation} as {model.sql}"]
     if model.materialized in {"scratch", "made_whole"}:
         kind = "view" if model.as_view else "table"

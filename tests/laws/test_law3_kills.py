@@ -137,7 +137,7 @@ def after_stored_models(every: int = 1) -> list[int]:
     Args:
         every: so many places further is the next; with FOOTFALL_ALL_RULES set, the one after.
     """
-    scratch = {"scratch", "view", "made_view"}
+    scratch = {"scratch", "made_view"}
     models = enumerate(compiled_models(), start=1)
     stored = [place for place, model in models if model.materialized not in scratch]
     return [0, *stored][:: 1 if os.environ.get("FOOTFALL_ALL_RULES") else every]
