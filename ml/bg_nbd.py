@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, digamma, gammaln, hyp2f1
 
-from ml.likelihood import DegenerateFitError, Fit, maximise
+from ml.likelihood import DegenerateFitError, maximise_or_nested
 
 __all__ = [
     "BgNbd", "DegenerateFitError", "Histories", "expected_orders", "fit_bg_nbd", "group_histories",
-    "log_likelihood", "order_probability", "probability_alive",
+    "log_likelihood", "order_probability", "persons_and_scale", "probability_alive",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -143,25 +143,31 @@ def fit_bg_nbd(histories: Histories) -> BgNbd:
         DegenerateFitError: nobody, nobody ordered twice, or the likelihood has no maximum inside:
             the data do not tell the parameters apart. The message says which.
     """
-    persons = int(histories.counts.sum())
-    repeaters = int(histories.counts[histories.x > 0].sum())
-    if not repeaters:
-        raise DegenerateFitError(f"none of {persons} persons ordered on a second day")
-    scale = float((histories.age * histories.counts).sum() / persons)
-    scales = np.array([1.0, scale, 1.0, 1.0])
+    persons, scale = persons_and_scale(histories)
     terms = _Terms(histories)
-    try:
-        found: Fit = maximise(terms.gradient, PARAMETERS, scales, persons)
-    except DegenerateFitError as error:
-        if not error.on_edge or not error.on_edge.items() <= _NOBODY_LEAVES.items():
-            raise
-        found = maximise(terms.gradient_of_stayers, PARAMETERS[:2], scales[:2], persons)
-        covariance = np.zeros((4, 4))
-        covariance[:2, :2] = found.covariance
-        r, alpha = found.parameters.tolist()
-        return BgNbd(r, alpha, 0.0, 1.0, found.log_likelihood, covariance, persons)
+    found = maximise_or_nested(
+        terms.gradient,
+        terms.gradient_of_stayers,
+        PARAMETERS,
+        np.array([1.0, scale, 1.0, 1.0]),
+        persons,
+        _NOBODY_LEAVES,
+        (0.0, 1.0),
+    )
     r, alpha, a, b = found.parameters.tolist()
     return BgNbd(r, alpha, a, b, found.log_likelihood, found.covariance, persons)
+
+
+def persons_and_scale(histories: Histories) -> tuple[int, float]:
+    """How many persons there are, and how long one was observed on average.
+
+    Raises:
+        DegenerateFitError: nobody, or nobody ordered twice.
+    """
+    persons = int(histories.counts.sum())
+    if not histories.counts[histories.x > 0].sum():
+        raise DegenerateFitError(f"none of {persons} persons ordered on a second day")
+    return persons, float((histories.age * histories.counts).sum() / persons)
 
 
 def log_likelihood(model: BgNbd, histories: Histories) -> float:

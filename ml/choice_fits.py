@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from ml.choice_models import ChoiceModel, Floats, Parameter, Trials, check_options
-from ml.likelihood import DegenerateFitError
+from ml.likelihood import DegenerateFitError, curvature
 
 __all__ = ["ChoiceFit", "DegenerateFitError", "compare_models", "fit_choices"]
 
@@ -33,7 +33,6 @@ __all__ = ["ChoiceFit", "DegenerateFitError", "compare_models", "fit_choices"]
 # positive. So far out a share is within .001 of 0 or 1, and a softmax chooses by the best alone.
 _EDGES = {"share": (-7.0, 7.0), "positive": (math.log(1e-3), math.log(1e3)), "real": (-12.0, 12.0)}
 _ON_EDGE = 1e-3
-_STEP = 1e-4
 # A direction in which the likelihood has a standard error of more than 5 on that scale, a factor of
 # 150 either way, is one that the choices do not tell.
 _LEAST_INFORMATION = 1 / 25
@@ -202,7 +201,7 @@ def _undetermined(
     inside = np.flatnonzero(on_edge == 0)
     flat = on_edge != 0
     if len(inside):
-        information = _information(descent, places, with_prior=False)[np.ix_(inside, inside)]
+        information = curvature(lambda at: descent(at, False)[1], places)[np.ix_(inside, inside)]
         sizes, directions = np.linalg.eigh(information)
         parts = np.abs(directions[:, sizes < _LEAST_INFORMATION])
         flat[inside] = (parts > _PART).any(axis=1)
@@ -215,25 +214,13 @@ def _undetermined(
     return found, flat
 
 
-def _information(descent: _Descent, places: Floats, with_prior: bool) -> Floats:
-    """Second derivatives, from differences of the gradient."""
-    rows = []
-    for place in range(len(places)):
-        step = np.zeros(len(places))
-        step[place] = _STEP
-        above, below = descent(places + step, with_prior)[1], descent(places - step, with_prior)[1]
-        rows.append((above - below) / (2 * _STEP))
-    matrix = np.array(rows)
-    return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)
-
-
 def _covariance(
     descent: _Descent, places: Floats, left_out: npt.NDArray[np.bool_], with_prior: bool
 ) -> Floats:
     """Inverse of the information of the parameters that are told; the others have none."""
     found = np.full((len(places), len(places)), np.nan)
     told = np.ix_(~left_out, ~left_out)
-    information = _information(descent, places, with_prior)[told]
+    information = curvature(lambda at: descent(at, with_prior)[1], places)[told]
     if len(information) and np.linalg.eigvalsh(information)[0] > 0:
         found[told] = np.linalg.inv(information)
     return found

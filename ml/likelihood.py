@@ -96,21 +96,64 @@ def maximise(
             for name, side in on_edge.items()
         ]
         raise DegenerateFitError(f"the likelihood has no maximum: {', '.join(said)}", on_edge)
-    curvature = _curvature(descent, logs) * count
-    if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature)[0] <= 0:
+    second = curvature(lambda at: descent(at)[1], logs) * count
+    if not np.isfinite(second).all() or np.linalg.eigvalsh(second)[0] <= 0:
         raise DegenerateFitError("the likelihood is flat at its maximum")
-    covariance = np.asarray(np.linalg.inv(curvature), dtype=np.float64)
+    covariance = np.asarray(np.linalg.inv(second), dtype=np.float64)
     parameters = scales * np.exp(logs)
     return Fit(parameters, float(likelihood(parameters)[0]), covariance)
 
 
-def _curvature(descent: Callable[[Floats], tuple[float, Floats]], logs: Floats) -> Floats:
-    """Second derivatives, from differences of the gradient."""
+def maximise_or_nested(
+    likelihood: Callable[[Floats], tuple[float, Floats]],
+    nested: Callable[[Floats], tuple[float, Floats]],
+    names: Sequence[str],
+    scales: Floats,
+    count: int,
+    edge: Mapping[str, int],
+    beyond: Sequence[float],
+) -> Fit:
+    """Find the maximum, or that of the simpler model where the others lie on their edge.
+
+    Args:
+        likelihood: see `maximise`.
+        nested: the same of the first parameters alone.
+        names: see `maximise`.
+        scales: see `maximise`.
+        count: see `maximise`.
+        edge: on which edge of which of the last parameters the simpler model is what is left.
+        beyond: these parameters there, as they stand in the fit; they have no variance.
+
+    Raises:
+        DegenerateFitError: see `maximise`; the maximum lies on another edge.
+    """
+    try:
+        return maximise(likelihood, names, scales, count)
+    except DegenerateFitError as error:
+        if not error.on_edge or not error.on_edge.items() <= edge.items():
+            raise
+    first = len(names) - len(beyond)
+    found = maximise(nested, names[:first], scales[:first], count)
+    covariance = np.zeros((len(names), len(names)))
+    covariance[:first, :first] = found.covariance
+    return Fit(np.append(found.parameters, beyond), found.log_likelihood, covariance)
+
+
+def curvature(gradient: Callable[[Floats], Floats], at: Floats) -> Floats:
+    """Second derivatives, from differences of the gradient.
+
+    Args:
+        gradient: (k,) place -> (k,) derivatives.
+        at: (k,) place.
+
+    Returns:
+        (k, k), symmetric.
+    """
     rows = []
-    for place in range(len(logs)):
-        step = np.zeros(len(logs))
+    for place in range(len(at)):
+        step = np.zeros(len(at))
         step[place] = _STEP
-        rows.append((descent(logs + step)[1] - descent(logs - step)[1]) / (2 * _STEP))
+        rows.append((gradient(at + step) - gradient(at - step)) / (2 * _STEP))
     matrix = np.array(rows)
     return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)
 

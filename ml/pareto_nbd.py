@@ -30,8 +30,8 @@ import numpy.typing as npt
 from scipy.special import exprel, gammaln, hyp2f1
 from threadpoolctl import threadpool_limits
 
-from ml.bg_nbd import Histories
-from ml.likelihood import DegenerateFitError, Fit, maximise
+from ml.bg_nbd import Histories, persons_and_scale
+from ml.likelihood import DegenerateFitError, maximise_or_nested
 
 __all__ = [
     "DegenerateFitError", "ParetoNbd", "expected_orders", "fit_pareto_nbd", "log_likelihood",
@@ -98,12 +98,7 @@ def fit_pareto_nbd(histories: Histories) -> ParetoNbd:
         DegenerateFitError: nobody, nobody ordered twice, or the likelihood has no maximum inside:
             the data do not tell the parameters apart. The message says which.
     """
-    persons = int(histories.counts.sum())
-    repeaters = int(histories.counts[histories.x > 0].sum())
-    if not repeaters:
-        raise DegenerateFitError(f"none of {persons} persons ordered on a second day")
-    scale = float((histories.age * histories.counts).sum() / persons)
-    scales = np.array([1.0, scale, 1.0, scale])
+    persons, scale = persons_and_scale(histories)
 
     def of_all(parameters: Floats) -> float:
         return _value(parameters, histories)
@@ -113,16 +108,15 @@ def fit_pareto_nbd(histories: Histories) -> ParetoNbd:
 
     # The search is over four numbers: threads that wait for each other take several times as long.
     with threadpool_limits(limits=1, user_api="blas"):
-        try:
-            found: Fit = maximise(_with_gradient(of_all), PARAMETERS, scales, persons)
-        except DegenerateFitError as error:
-            if not error.on_edge or not error.on_edge.items() <= _NOBODY_LEAVES.items():
-                raise
-            found = maximise(_with_gradient(of_stayers), PARAMETERS[:2], scales[:2], persons)
-            covariance = np.zeros((4, 4))
-            covariance[:2, :2] = found.covariance
-            r, alpha = found.parameters.tolist()
-            return ParetoNbd(r, alpha, 0.0, scale, found.log_likelihood, covariance, persons)
+        found = maximise_or_nested(
+            _with_gradient(of_all),
+            _with_gradient(of_stayers),
+            PARAMETERS,
+            np.array([1.0, scale, 1.0, scale]),
+            persons,
+            _NOBODY_LEAVES,
+            (0.0, scale),
+        )
     r, alpha, s, beta = found.parameters.tolist()
     return ParetoNbd(r, alpha, s, beta, found.log_likelihood, found.covariance, persons)
 
