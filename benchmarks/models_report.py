@@ -12,12 +12,11 @@ Belongs here: which model meets which data, and how it is measured. Not here: th
 import argparse
 import json
 import os
-import re
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,15 +26,11 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.process import REPOSITORY, machine
+from ml.gate import GateDecision
+from ml.likelihood import Z_95
 
 DOCUMENT = REPOSITORY / "docs" / "models.md"
 BEGIN, END = "<!-- models-report -->", "<!-- /models-report -->"
-NORMAL = 1.959964
-_SAID = re.compile(
-    r"(?P<metric>[\w @]+?) (?P<value>-?[\d.]+) against (?P<base>-?[\d.]+) of the baseline, "
-    r"difference (?P<gap>[+-][\d.]+) with standard error (?P<error>[\d.]+) "
-    r"over (?P<n>\d+) (?P<of>\w+)"
-)
 
 
 @dataclass(frozen=True)
@@ -59,71 +54,47 @@ class Line:
     interval: str
 
 
-def of_gate(model: str, data: str, reason: str, baseline: str) -> Line:
-    """What a gate says of itself; losses are said negative there, the higher the better."""
-    said = _SAID.search(reason)
-    if said is None:
-        return Line(model, data, reason, baseline, "", "")
-    value, base, gap, error = (float(said[name]) for name in ("value", "base", "gap", "error"))
+def of_gate(model: str, data: str, gate: GateDecision, baseline: str) -> Line:
+    """What a gate has found; losses are negative there, the higher the better."""
+    if gate.standard_error is None:
+        return Line(model, data, gate.reason, baseline, "", "")
     return Line(
         model,
-        f"{data}, {said['n']} {said['of']}",
-        said["metric"].strip(),
-        f"{baseline} {base:.4f}",
-        f"{value:.4f}",
-        _difference(gap, error),
+        f"{data}, {gate.pairs} persons",
+        gate.metric,
+        f"{baseline} {gate.baseline_value:.4f}",
+        f"{gate.model_value:.4f}",
+        _difference(gate.model_value - gate.baseline_value, gate.standard_error),
     )
 
 
 def _difference(gap: float, error: float) -> str:
-    return f"difference {gap - NORMAL * error:+.4f} to {gap + NORMAL * error:+.4f}"
+    return f"difference {gap - Z_95 * error:+.4f} to {gap + Z_95 * error:+.4f}"
+
+
+def _paired(ours: np.ndarray, theirs: np.ndarray) -> str:
+    gap = ours - theirs
+    return _difference(gap.mean(), gap.std(ddof=1) / np.sqrt(len(gap)))
 
 
 def movielens(data: Path) -> Iterator[Line]:
     """Leave-last-out on MovieLens 100K: all films ranked, seen ones dropped, ties pessimistic."""
-    from scipy import sparse
-
     from ml.als import AlsParams, fit_als
     from ml.interactions import bm25_weights
-    from ml.ranking_metrics import ndcg_at_k, rank_relevant, recall_at_k
-    from ml.splits import leave_last_out
+    from tests.published_data import movielens_ratings, movielens_split
 
-    rows = pd.read_csv(data / "recsys_ml100k" / "ml-100k.inter.gz", sep="\t")
-    rows.columns = pd.Index(["person", "item", "rating", "time"])
-    persons, person = np.unique(rows["person"], return_inverse=True)
-    items, item = np.unique(rows["item"], return_inverse=True)
-    position = leave_last_out(
-        person.astype(np.int64),
-        rows["item"].to_numpy(dtype=np.int64),
-        rows["time"].to_numpy(dtype=np.int64),
-    )
-    known = position > 0
-    ones = np.ones(known.sum(), dtype=np.float32)
-    shape = (len(persons), len(items))
-    train = sparse.csr_matrix((ones, (person[known], item[known])), shape=shape)
-    truth = np.empty(len(persons), dtype=np.int64)
-    truth[person[~known]] = item[~known]
-
-    def measured(scores: np.ndarray) -> np.ndarray:
-        found = []
-        for who, wanted in enumerate(truth):
-            seen = train.indices[train.indptr[who] : train.indptr[who + 1]]
-            ranks = rank_relevant(scores[who], np.array([wanted]), seen)
-            found.append((recall_at_k(ranks, 10), ndcg_at_k(ranks, 10)))
-        return np.array(found)
-
-    popular = measured(np.tile(np.bincount(train.indices, minlength=shape[1]), (shape[0], 1)))
-    model = fit_als(bm25_weights(train), AlsParams())
-    ours = measured(model.user_factors @ model.item_factors.T)
-    for place, metric in enumerate(("recall@10", "NDCG@10")):
-        gap = ours[:, place] - popular[:, place]
+    split = movielens_split(movielens_ratings(data))
+    model = fit_als(bm25_weights(split.train), AlsParams())
+    popular = split.measure(split.popularity)
+    ours = split.measure(model.user_factors @ model.item_factors.T)
+    for metric in ("recall@10", "ndcg@10"):
         yield Line(
             "ALS on BM25 weights",
-            f"MovieLens 100K, {len(truth)} persons",
+            f"MovieLens 100K, {len(ours)} persons",
             metric,
-            f"popularity {popular[:, place].mean():.4f}",
-            f"{ours[:, place].mean():.4f}",
-            _difference(gap.mean(), gap.std(ddof=1) / np.sqrt(len(gap))),
+            f"popularity {popular[metric].mean():.4f}",
+            f"{ours[metric].mean():.4f}",
+            _paired(ours[metric].to_numpy(), popular[metric].to_numpy()),
         )
 
 
@@ -164,15 +135,13 @@ def retailer(data: Path) -> Iterator[Line]:
         as_of,
         RecommendationParams(),
     )
-    yield of_gate("recommendations (ALS)", name, run.gate.reason, "popularity")
+    yield of_gate("recommendations (ALS)", name, run.gate, "popularity")
 
     dates = sold.groupby(["person_id", "order_date"], as_index=False)["value"].sum()
     orders = pa.Table.from_pandas(dates, preserve_index=False).cast(ORDER_DATES_SCHEMA)
-    yield from _lifetime(name, predict_lifetime_value(orders, as_of).reason)
-    examples = _purchase_examples(dates, as_of)
-    yield of_gate(
-        "purchase likelihood", name, score_purchases(examples, as_of).gate.reason, "the share"
-    )
+    yield from _lifetime(name, predict_lifetime_value(orders, as_of).validation.gates)
+    gate = score_purchases(_purchase_examples(dates, as_of), as_of).gate
+    yield of_gate("purchase likelihood", name, gate, "the share")
 
 
 def _purchase_examples(dates: pd.DataFrame, as_of: date) -> pa.Table:
@@ -205,57 +174,44 @@ def _purchase_examples(dates: pd.DataFrame, as_of: date) -> pa.Table:
     )
 
 
-def _lifetime(data: str, reason: str) -> Iterator[Line]:
+def _lifetime(data: str, gates: Mapping[str, GateDecision]) -> Iterator[Line]:
     rules = {"orders": "own rate", "value": "own mean", "churn": "silence by quarter"}
-    for part in reason.split("; "):
-        what = part.split(" ", 1)[0]
-        yield of_gate(f"lifetime value: {what}", data, part.split(": ", 1)[-1], rules[what])
+    for what, gate in gates.items():
+        yield of_gate(f"lifetime value: {what}", data, gate, rules[what])
 
 
 def cdnow(data: Path) -> Iterator[Line]:
     """Orders, value and churn on the purchase log of CDNOW."""
     from ml.lifetime_value import predict_lifetime_value
     from ml.order_histories import ORDER_DATES_SCHEMA
+    from tests.published_data import cdnow_purchases
 
-    names = ["person_id", "sample_id", "order_date", "number", "value"]
-    rows = pd.read_csv(
-        data / "clv_cdnow_sample" / "CDNOW_sample.txt", sep=r"\s+", header=None, names=names,
-        dtype={"person_id": str},
-    )  # fmt: skip
-    rows["order_date"] = pd.to_datetime(rows["order_date"].astype(str)).dt.date
-    dates = rows.groupby(["person_id", "order_date"], as_index=False)["value"].sum()
-    orders = pa.Table.from_pandas(dates, preserve_index=False).cast(ORDER_DATES_SCHEMA)
+    purchases = cdnow_purchases(data)
+    orders = pa.Table.from_pandas(purchases, preserve_index=False).cast(ORDER_DATES_SCHEMA)
     for as_of in (date(1997, 9, 30), date(1998, 6, 30)):
-        reason = predict_lifetime_value(orders, as_of).reason
-        yield from _lifetime(f"CDNOW, as of {as_of}", reason)
-    yield _challenger(dates)
+        gates = predict_lifetime_value(orders, as_of).validation.gates
+        yield from _lifetime(f"CDNOW, as of {as_of}", gates)
+    yield _challenger(purchases)
 
 
-def _challenger(dates: pd.DataFrame) -> Line:
+def _challenger(purchases: pd.DataFrame) -> Line:
     """Pareto/NBD against BG/NBD: purchases of the 39 weeks after 30 September 1997."""
     from ml import bg_nbd, pareto_nbd
+    from tests.published_data import bought_after, histories_until, known_until
 
     cut = date(1997, 9, 30)
-    known = dates[dates["order_date"] <= cut].groupby("person_id")["order_date"]
-    seen = known.agg(["min", "max", "count"])
-    after = dates[dates["order_date"] > cut].groupby("person_id").size()
-    bought = after.reindex(seen.index).fillna(0).to_numpy()
-    weeks = [
-        np.array([one.days / 7 for one in days])
-        for days in (seen["max"] - seen["min"], cut - seen["min"])
-    ]
-    histories = bg_nbd.group_histories(seen["count"].to_numpy(dtype=float) - 1, *weeks)
+    known = known_until(purchases, cut)
+    histories, bought = histories_until(known, cut), bought_after(purchases, known, cut)
     champion = bg_nbd.expected_orders(bg_nbd.fit_bg_nbd(histories), *histories.all, 39.0)
     rival = pareto_nbd.expected_orders(pareto_nbd.fit_pareto_nbd(histories), *histories.all, 39.0)
     ours, theirs = (-((histories.per_person(found) - bought) ** 2) for found in (rival, champion))
-    gap = ours - theirs
     return Line(
         "Pareto/NBD (not served)",
-        f"CDNOW, 39 weeks after {cut}, {len(gap)} persons",
+        f"CDNOW, 39 weeks after {cut}, {len(ours)} persons",
         "minus squared error of orders",
         f"BG/NBD {theirs.mean():.4f}",
         f"{ours.mean():.4f}",
-        _difference(gap.mean(), gap.std(ddof=1) / np.sqrt(len(gap))),
+        _paired(ours, theirs),
     )
 
 
@@ -270,7 +226,7 @@ def choices(_: Path) -> Iterator[Line]:
         found = recover_parameters(model, task, people, seed=3, method="map")
         for parameter, r in zip(model.parameters, found.correlation, strict=True):
             # Fisher's transformation.
-            low, high = np.tanh(np.arctanh(r) + np.array([-1, 1]) * NORMAL / np.sqrt(people - 3))
+            low, high = np.tanh(np.arctanh(r) + np.array([-1, 1]) * Z_95 / np.sqrt(people - 3))
             yield Line(
                 model.name,
                 f"{people} simulated people, 300 trials",
@@ -389,7 +345,7 @@ def bandits(_: Path) -> Iterator[Line]:
             "pseudo-regret",
             f"Lai and Robbins, at length {least:.1f}",
             f"{mean:.1f}",
-            f"{mean - NORMAL * error:.1f} to {mean + NORMAL * error:.1f}",
+            f"{mean - Z_95 * error:.1f} to {mean + Z_95 * error:.1f}",
         )
 
 

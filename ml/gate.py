@@ -23,6 +23,7 @@ class GateDecision:
         model_value: mean of the model.
         baseline_value: mean of the baseline.
         pairs: number of units compared.
+        standard_error: of the mean of the paired differences; None where nothing was compared.
     """
 
     served: Literal["model", "baseline"]
@@ -31,6 +32,7 @@ class GateDecision:
     model_value: float
     baseline_value: float
     pairs: int
+    standard_error: float | None = None
 
 
 def decide(
@@ -81,4 +83,4 @@ def decide(
         f"{served}: {metric} {mean:.4f} against {base:.4f} of the baseline, "
         f"difference {gap:+.4f} with standard error {error:.4f} over {n} {unit}"
     )
-    return GateDecision(served, reason, metric, mean, base, n)
+    return GateDecision(served, reason, metric, mean, base, n, error)

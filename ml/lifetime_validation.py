@@ -146,16 +146,20 @@ class Validation:
     calibration: dict[str, Any]
 
     @property
+    def gates(self) -> dict[str, GateDecision]:
+        """All three, by what they decide on."""
+        return {"orders": self.orders, "value": self.value, "churn": self.churn}
+
+    @property
     def served(self) -> str:
         """Model, where all three are."""
-        gates = (self.orders, self.value, self.churn)
-        return "model" if all(gate.served == "model" for gate in gates) else "baseline"
+        is_model = all(gate.served == "model" for gate in self.gates.values())
+        return "model" if is_model else "baseline"
 
     @property
     def reason(self) -> str:
         """All three, in a sentence each."""
-        named = (("orders", self.orders), ("value", self.value), ("churn", self.churn))
-        return "; ".join(f"{name} by {gate.reason}" for name, gate in named)
+        return "; ".join(f"{name} by {gate.reason}" for name, gate in self.gates.items())
 
 
 def fit_models(buyers: Buyers) -> Fitted:

@@ -90,16 +90,24 @@ class LifetimeRun:
         churn_risk: CHURN_RISK_SCHEMA, by person_id.
         metrics: rows of MODEL_METRICS_SCHEMA.
         card: the model card, plain JSON.
-        served: "model" where orders, values and churn are all by their model, else "baseline".
-        reason: what each of them is served by, and why.
+        validation: the comparison with simple rules, and the gates of orders, value and churn.
     """
 
     clv_predictions: pa.Table
     churn_risk: pa.Table
     metrics: list[dict[str, Any]]
     card: dict[str, Any]
-    served: str
-    reason: str
+    validation: Validation
+
+    @property
+    def served(self) -> str:
+        """Model, where orders, values and churn are all by theirs; else baseline."""
+        return self.validation.served
+
+    @property
+    def reason(self) -> str:
+        """What each of them is served by, and why."""
+        return self.validation.reason
 
     def card_bytes(self) -> bytes:
         """The card as canonical JSON."""
@@ -170,8 +178,7 @@ def predict_lifetime_value(
         _churn_table(book, buyers, models, validation, params, version),
         metrics,
         card,
-        validation.served,
-        validation.reason,
+        validation,
     )
 
 

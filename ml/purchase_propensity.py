@@ -11,7 +11,7 @@ each feature in a score is exact, and the shares add up to it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -269,10 +269,7 @@ def _compare(
     measures["purchase", "share_ordered"] = (float(seen.mean()), float(happened.mean()))
     served = name if gate.served == "model" else ""
     points = {one: reliability(predicted, seen).points() for one, predicted in found.items()}
-    words = gate.reason.replace("model:", f"{name}:", 1)
-    gate = GateDecision(
-        gate.served, words, metric, gate.model_value, gate.baseline_value, gate.pairs
-    )
+    gate = replace(gate, reason=gate.reason.replace("model:", f"{name}:", 1))
     return gate, served, measures, points
 
 

@@ -53,11 +53,7 @@ def test_every_stored_table_is_compared():
 
 
 def test_views_that_are_not_compared_read_the_records_or_are_for_models():
-    views = {
-        model.name: model
-        for model in compiled_models()
-        if model.materialized == "made_view"
-    }
+    views = {model.name: model for model in compiled_models() if model.materialized == "made_view"}
     for_people = {
         name
         for name, model in views.items()

@@ -12,42 +12,36 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ml.bg_nbd import BgNbd, Histories, expected_orders, fit_bg_nbd, group_histories
+from ml.bg_nbd import BgNbd, Histories, expected_orders, fit_bg_nbd
 from ml.gamma_gamma import fit_gamma_gamma
 from ml.lifetime_value import predict_lifetime_value
 from ml.order_histories import ORDER_DATES_SCHEMA
 from ml.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from ml.pareto_nbd import expected_orders as pareto_expected_orders
+from tests.published_data import (
+    bought_after,
+    cdnow_purchases,
+    histories_until,
+    known_until,
+    weeks,
+)
 
 CUT, END = date(1997, 9, 30), date(1998, 6, 30)
 
 
 @pytest.fixture(scope="module")
 def purchases(shared_data: Path) -> pd.DataFrame:
-    """One row a customer and day, with its value."""
-    file = shared_data / "clv_cdnow_sample" / "CDNOW_sample.txt"
-    names = ["person_id", "sample_id", "order_date", "number", "value"]
-    rows = pd.read_csv(file, sep=r"\s+", header=None, names=names, dtype={"person_id": str})
-    assert len(rows) == 6919
-    rows["order_date"] = pd.to_datetime(rows["order_date"].astype(str)).dt.date
-    return rows.groupby(["person_id", "order_date"], as_index=False)["value"].sum()
+    return cdnow_purchases(shared_data)
 
 
 @pytest.fixture(scope="module")
 def known(purchases: pd.DataFrame) -> pd.DataFrame:
-    """First, last and number of purchase days of each customer in the calibration."""
-    until = purchases[purchases["order_date"] <= CUT]
-    return until.groupby("person_id")["order_date"].agg(["min", "max", "count"])
-
-
-def weeks(days: pd.Series) -> np.ndarray:
-    return np.array([day.days / 7 for day in days])
+    return known_until(purchases, CUT)
 
 
 @pytest.fixture(scope="module")
 def histories(known: pd.DataFrame) -> Histories:
-    x = known["count"].to_numpy(dtype=float) - 1
-    return group_histories(x, weeks(known["max"] - known["min"]), weeks(CUT - known["min"]))
+    return histories_until(known, CUT)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +56,7 @@ def challenger(histories: Histories) -> ParetoNbd:
 
 @pytest.fixture(scope="module")
 def bought(purchases: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
-    """Purchase days of each customer in the 39 weeks after."""
-    after = purchases[purchases["order_date"] > CUT].groupby("person_id").size()
-    return after.reindex(known.index).fillna(0).to_numpy()
+    return bought_after(purchases, known, CUT)
 
 
 def test_parameters_and_likelihood_are_the_published_ones(model):

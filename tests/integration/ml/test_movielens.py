@@ -5,7 +5,6 @@ training (ties of time by item code); all items are ranked, seen ones dropped, t
 943 persons, one relevant item each. One standard error is .009 for recall@10, .0045 for NDCG@10.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,60 +12,33 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy import sparse
 
 from ml.als import AlsParams, fit_als
 from ml.interactions import INTERACTIONS_SCHEMA, Weighting, bm25_weights, build_matrix
-from ml.ranking_metrics import ndcg_at_k, rank_relevant, recall_at_k
 from ml.recommendations import BOUGHT_SCHEMA, recommend_partition
 from ml.splits import leave_last_out
+from tests.published_data import MovieLens, movielens_ratings, movielens_split
 
 SE_RECALL, SE_NDCG = 0.009, 0.0045
 
 
-@dataclass(frozen=True)
-class MovieLens:
-    train: sparse.csr_matrix
-    test_items: np.ndarray
-
-    def measure(self, scores: np.ndarray) -> pd.DataFrame:
-        """Recall@10, NDCG@10 and recall@20 of each person; scores (n_persons, n_items)."""
-        rows = []
-        for person, item in enumerate(self.test_items):
-            seen = self.train.indices[self.train.indptr[person] : self.train.indptr[person + 1]]
-            ranks = rank_relevant(scores[person], np.array([item]), seen)
-            rows.append((recall_at_k(ranks, 10), ndcg_at_k(ranks, 10), recall_at_k(ranks, 20)))
-        return pd.DataFrame(rows, columns=["recall@10", "ndcg@10", "recall@20"])
-
-
 @pytest.fixture(scope="module")
 def ratings(shared_data: Path) -> pd.DataFrame:
-    frame = pd.read_csv(shared_data / "recsys_ml100k" / "ml-100k.inter.gz", sep="\t")
-    frame.columns = ["person", "item", "rating", "time"]
+    frame = movielens_ratings(shared_data)
     assert len(frame) == 100_000
     return frame
 
 
 @pytest.fixture(scope="module")
 def movielens(ratings: pd.DataFrame) -> MovieLens:
-    persons, person = np.unique(ratings["person"], return_inverse=True)
-    items, item = np.unique(ratings["item"], return_inverse=True)
-    assert (len(persons), len(items)) == (943, 1682)
-    codes = ratings["item"].to_numpy(dtype=np.int64)
-    times = ratings["time"].to_numpy(dtype=np.int64)
-    position = leave_last_out(person.astype(np.int64), codes, times)
-    is_train = position > 0
-    ones = np.ones(is_train.sum(), dtype=np.float32)
-    train = sparse.csr_matrix((ones, (person[is_train], item[is_train])), shape=(943, 1682))
-    test_items = np.empty(943, dtype=np.int64)
-    test_items[person[~is_train]] = item[~is_train]
-    return MovieLens(train, test_items)
+    split = movielens_split(ratings)
+    assert split.train.shape == (943, 1682)
+    return split
 
 
 @pytest.fixture(scope="module")
 def popularity(movielens: MovieLens) -> pd.DataFrame:
-    counts = np.bincount(movielens.train.indices, minlength=1682).astype(float)
-    return movielens.measure(np.tile(counts, (943, 1)))
+    return movielens.measure(movielens.popularity)
 
 
 def test_popularity_reproduces_the_reference(popularity: pd.DataFrame) -> None:
