@@ -137,7 +137,7 @@ def _recommend(params: Any, inputs: ModelInputs, day: date) -> _Made:
 def score_anomalies(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
-    """Anomaly scores of the log-ins that arrived on partitions and of their KPIs."""
+    """Anomaly scores of the log-ins and file access that arrived on partitions, and of KPIs."""
     window = settings.settings.training_window_days
     return _train(paths, "anomalies", days, partial(_score, window))
 
@@ -146,7 +146,8 @@ def _score(window: int, inputs: ModelInputs, day: date) -> _Made:
     from ml.anomalies import score_anomalies
 
     logins = inputs.read("ml_logins", day, window)
-    run = score_anomalies(logins, inputs.read("ml_kpi_series", day, window), day)
+    accesses = inputs.read("ml_file_accesses", day, window)
+    run = score_anomalies(logins, accesses, inputs.read("ml_kpi_series", day, window), day)
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
 
 

@@ -1,8 +1,8 @@
-"""Anomaly scores of a partition: logins that arrived and the day's KPI values.
+"""Anomaly scores of a partition: logins and file access that arrived, and the day's KPI values.
 
 Here: the tables of a partition, the measures against baselines, the gate between the two KPI
-forecasts, the card. Not here: how a login (anomaly_logins.py) or a series (anomaly_series.py) is
-scored, and reading or writing.
+forecasts, the card. Not here: how a login (anomaly_logins.py), a day of file access
+(anomaly_files.py) or a series (anomaly_series.py) is scored, and reading or writing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml.anomaly_files import (
+    FILE_ACCESSES_SCHEMA,
+    FileParams,
+    FileScores,
+    evidence,
+    explain_files,
+    score_file_access,
+)
 from ml.anomaly_logins import (
     LOGINS_SCHEMA,
     LoginParams,
@@ -28,7 +36,7 @@ from ml.anomaly_series import Method, SeriesParams, SeriesScore, explain_day, sc
 from ml.cards import canonical_json, fingerprint, make_card, model_version
 from ml.gate import GateDecision, decide
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 KPIS_SCHEMA = pa.schema(
     [("report_date", pa.date32()), ("metric", pa.string()), ("value", pa.float64())]
@@ -55,10 +63,11 @@ class AnomalyParams:
     """Settings of an anomaly run.
 
     Attributes:
-        window_days: days of logins that are read.
+        window_days: days of logins and of file access that are read.
         kpi_window_days: days of KPI values that are read.
         backtest_days: last days before the partition on which KPI forecasts are compared.
         logins: settings of the login scores.
+        files: settings of the scores of file access.
         series: settings of the forecasts.
     """
 
@@ -66,6 +75,7 @@ class AnomalyParams:
     kpi_window_days: int = 180
     backtest_days: int = 28
     logins: LoginParams = field(default_factory=LoginParams)
+    files: FileParams = field(default_factory=FileParams)
     series: SeriesParams = field(default_factory=SeriesParams)
 
 
@@ -91,13 +101,18 @@ class AnomalyRun:
 
 
 def score_anomalies(
-    logins: pa.Table, kpis: pa.Table, as_of: date, params: AnomalyParams | None = None
+    logins: pa.Table,
+    accesses: pa.Table,
+    kpis: pa.Table,
+    as_of: date,
+    params: AnomalyParams | None = None,
 ) -> AnomalyRun:
-    """Score the logins that arrived on a partition and the KPI values of its date.
+    """Score the logins and file accesses that arrived on a partition, and its date's KPI values.
 
     Args:
         logins: LOGINS_SCHEMA; `is_scored` marks those that arrived on the partition and are scored
             whatever their age; others before the window are left out.
+        accesses: FILE_ACCESSES_SCHEMA; the same, a person's whole day at a time.
         kpis: KPIS_SCHEMA, one row a metric and day, as known at the partition; later days and days
             before the window are left out. A null value is a missing one.
         as_of: partition date.
@@ -107,15 +122,18 @@ def score_anomalies(
         The run; tables are empty where there is nothing to score.
 
     Raises:
-        ValueError: a column is missing, a metric has two values a day, or see `score_logins`.
+        ValueError: a column is missing, a metric has two values a day, or see `score_logins` and
+            `score_file_access`.
     """
     params = params or AnomalyParams()
-    known = _login_window(logins, as_of, params)
+    known = _window(logins, LOGINS_SCHEMA, "logins", as_of, params)
+    files = _window(accesses, FILE_ACCESSES_SCHEMA, "file accesses", as_of, params)
     values = _kpi_window(kpis, as_of, params)
-    data = fingerprint(known) + fingerprint(values)
+    data = fingerprint(known) + fingerprint(files) + fingerprint(values)
     version = model_version("anomaly", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
 
     found = score_logins(known, params.logins)
+    days_found = score_file_access(files, params.files)
     series = _series(values, as_of)
     methods: tuple[Method, ...] = ("holt_winters", "weekday_median")
     tested = {
@@ -127,11 +145,16 @@ def score_anomalies(
     }
     gate, measures = _backtest(series, tested, as_of, params)
     served: Method = "holt_winters" if gate.served == "model" else "weekday_median"
-    rows = [*_kpi_rows(series, tested[served], as_of, served), *_login_rows(found)]
+    rows = [
+        *_kpi_rows(series, tested[served], as_of, served),
+        *_login_rows(found),
+        *_file_rows(days_found, params.files.evidence),
+    ]
     rows.sort(key=lambda row: (row["entity_type"], row["entity_id"], row["date"], row["event_key"]))
-    measures |= _login_measures(found)
+    measures |= _login_measures(found) | _file_measures(days_found)
 
-    days = [d for d in (*_range(known, "event_ts"), *_range(values, "report_date")) if d]
+    read = ((known, "event_ts"), (files, "event_ts"), (values, "report_date"))
+    days = [day for table, column in read for day in _range(table, column) if day]
     data_from, data_to = (min(days), max(days)) if days else (None, None)
     metrics = [
         {
@@ -155,10 +178,16 @@ def score_anomalies(
         data_fingerprint=data,
         params=asdict(params),
         metrics=metrics,
-        baseline="KPIs: median of the last same weekdays; logins: a new country or device",
+        baseline="KPIs: median of the last same weekdays; logins: a new country or device; "
+        "files: three times the usual accesses",
         served=gate.served,
         gate_reason=gate.reason,
-        counts={"logins": known.num_rows, "kpi_values": values.num_rows, "series": len(series)},
+        counts={
+            "logins": known.num_rows,
+            "file_accesses": files.num_rows,
+            "kpi_values": values.num_rows,
+            "series": len(series),
+        },
     )
     for row in rows:
         row["model_version"] = version
@@ -166,11 +195,13 @@ def score_anomalies(
     return AnomalyRun(scores, metrics, card, gate)
 
 
-def _login_window(logins: pa.Table, as_of: date, params: AnomalyParams) -> pa.Table:
-    missing = [name for name in LOGINS_SCHEMA.names if name not in logins.column_names]
+def _window(
+    events: pa.Table, schema: pa.Schema, what: str, as_of: date, params: AnomalyParams
+) -> pa.Table:
+    missing = [name for name in schema.names if name not in events.column_names]
     if missing:
-        raise ValueError(f"logins lack the columns {', '.join(missing)}")
-    table = logins.select(LOGINS_SCHEMA.names).cast(LOGINS_SCHEMA)
+        raise ValueError(f"{what} lack the columns {', '.join(missing)}")
+    table = events.select(schema.names).cast(schema)
     first_day = as_of - timedelta(days=params.window_days - 1)
     recent = pc.greater_equal(table["event_ts"], pa.scalar(first_day).cast(pa.timestamp("us")))
     return table.filter(pc.or_(recent, table["is_scored"]))
@@ -262,6 +293,21 @@ def _login_measures(found: LoginScores) -> Measures:
     return measures
 
 
+def _file_measures(found: FileScores) -> Measures:
+    """Alert rate against that of a plain rule, and whether p-values are what they claim."""
+    measures: Measures = {}
+    if found.is_scored.any():
+        by_rule = (found.counts[:, 0] > 3 * found.usual[:, 0])[found.is_scored].mean()
+        alert_rate = found.is_anomaly[found.is_scored].mean()
+        measures["file_surprise", "alert_rate"] = (float(alert_rate), float(by_rule))
+        measures["file_surprise", "days_scored"] = (float(found.is_scored.sum()), None)
+    recent = ~found.is_scored & ~np.isnan(found.p_values)
+    if recent.any():
+        share = float((found.p_values[recent] < 0.05).mean())
+        measures["file_surprise", "share_p_below_0.05"] = (share, 0.05)
+    return measures
+
+
 def _kpi_rows(
     series: dict[str, tuple[date, npt.NDArray[np.float64]]],
     tested: dict[str, list[SeriesScore]],
@@ -300,6 +346,21 @@ def _login_rows(found: LoginScores) -> Iterator[dict[str, Any]]:
             "is_anomaly": bool(found.is_anomaly[row]),
             "explanation": explain_login(found, row),
             "evidence_event_keys": [keys[row]] + ([keys[last]] if last >= 0 else []),
+        }
+
+
+def _file_rows(found: FileScores, most: int) -> Iterator[dict[str, Any]]:
+    for row in np.flatnonzero(found.is_scored).tolist():
+        yield {
+            "entity_type": "file_access",
+            "entity_id": found.person_ids[row],
+            "event_key": None,
+            "date": date(1970, 1, 1) + timedelta(days=int(found.days[row])),
+            "score": float(found.scores[row]),
+            "p_value": float(found.p_values[row]),
+            "is_anomaly": bool(found.is_anomaly[row]),
+            "explanation": explain_files(found, row),
+            "evidence_event_keys": evidence(found, row, most),
         }
 
 

@@ -19,15 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ml.causal_counts import (
-    at_least_before,
-    counted_before,
-    counted_within,
-    density_before,
-    distinct_before,
-    last_before,
-)
+from ml.anomaly_flags import flagged, ranked_p_values
+from ml.causal_counts import counted_before, counted_within, last_before
 from ml.interactions import encode_sorted
+from ml.surprisal import hour_surprisal, value_surprisal
 
 LOGINS_SCHEMA = pa.schema(
     [
@@ -42,11 +37,6 @@ LOGINS_SCHEMA = pa.schema(
     ]
 )
 FEATURES: tuple[str, ...] = ("country", "device", "network", "hour", "failures")
-HOURS = 168
-# 1970-01-01 was a Thursday: hour 0 of the week is Monday 00:00 UTC.
-_EPOCH_HOUR = 72
-# Histories of different length make scores of different size: each is ranked among its like.
-HISTORY_STEPS = (1, 5, 20)
 FAILURE_STEPS = (1, 2, 3, 6, 12)
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _SCORE_DECIMALS = 3
@@ -149,55 +139,30 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
     new = np.zeros((n, 3), dtype=bool)
     floors = (params.floor_country, params.floor_identifier, params.floor_identifier)
     for i, (name, floor) in enumerate(zip(FEATURES[:3], floors, strict=True)):
-        parts[:, i], new[:, i] = _value_surprisal(
+        parts[:, i], new[:, i] = value_surprisal(
             table[name], person, succeeded, floor, params.alpha
         )
-    parts[:, 3] = _hour_surprisal(times, person, succeeded, known, params)
+    parts[:, 3] = hour_surprisal(times, person, succeeded, params.hour_width, params.alpha)
     failures = counted_within(person, times, ~succeeded, _MICROSECONDS_PER_HOUR)
     parts[:, 4] = _failure_surprisal(failures, person, params)
     parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
     scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
 
-    like = np.searchsorted(HISTORY_STEPS, known, side="right").astype(np.int64)
     wanted = is_scored.copy()
     wanted[np.flatnonzero(~is_scored)[-params.calibration_logins :]] = True
-    above, size = at_least_before(scores, ~is_scored & succeeded, like, wanted)
-    p_values: FloatArray = np.where(wanted, (above + 1) / (size + 1), np.nan).astype(np.float64)
+    p_values = ranked_p_values(scores, ~is_scored & succeeded, known, wanted)
     flags = np.zeros(n, dtype=bool)
-    flags[is_scored] = benjamini_hochberg(p_values[is_scored], params.false_discovery_rate) | (
-        (scores[is_scored] >= params.min_score) & (p_values[is_scored] <= params.max_p_value)
+    flags[is_scored] = flagged(
+        scores[is_scored],
+        p_values[is_scored],
+        params.false_discovery_rate,
+        params.min_score,
+        params.max_p_value,
     )
     usual = succeeded & ~new.any(axis=1) & (failures == 0)
     last = last_before(person, usual)
     last = np.where(last >= 0, last, last_before(person, succeeded))
     return LoginScores(table, parts, scores, p_values, flags, known, new, failures, last)
-
-
-def benjamini_hochberg(p_values: FloatArray, rate: float) -> BoolArray:
-    """Flag the tests whose expected share of false alarms stays below a rate.
-
-    Chosen over a fixed p < 0.001, which brings false alarms in proportion to the number of logins:
-    what an analyst feels is the share of alarms that are false. P-values ranked in one common
-    history depend positively on each other, under which the procedure still holds (Bates et al.,
-    2023, Testing for outliers with conformal p-values).
-
-    Args:
-        p_values: (m,) in (0, 1].
-        rate: false discovery rate.
-
-    Returns:
-        (m,) true for the k smallest, k the largest with p_(k) <= rate x k / m.
-
-    Source: Benjamini, Hochberg (1995).
-    """
-    m = len(p_values)
-    if m == 0:
-        return np.zeros(0, dtype=bool)
-    ranked = np.sort(p_values)
-    passing = np.flatnonzero(ranked <= rate * np.arange(1, m + 1) / m)
-    if not len(passing):
-        return np.zeros(m, dtype=bool)
-    return np.asarray(p_values <= ranked[passing[-1]], dtype=bool)
 
 
 def explain_login(found: LoginScores, row: int) -> str:
@@ -254,53 +219,6 @@ def _sorted_logins(logins: pa.Table) -> pa.Table:
     if len(table["event_key"].unique()) != table.num_rows:
         raise ValueError("logins: an event_key comes twice; hand over distinct events")
     return table.sort_by([("event_ts", "ascending"), ("event_key", "ascending")]).combine_chunks()
-
-
-def _value_surprisal(
-    column: Any, person: IntArray, succeeded: BoolArray, floor: float, alpha: float
-) -> tuple[FloatArray, BoolArray]:
-    """Surprisal of a value, and whether it is new to a person who has a past."""
-    given = column.is_valid().to_numpy(zero_copy_only=False).astype(bool)
-    values, code = encode_sorted(column.fill_null(""))
-    teaches = succeeded & given
-    own = counted_before(person * len(values) + code, teaches)
-    past = counted_before(person, teaches)
-    # Everybody: add one, and one class more for what nobody had.
-    everybody = np.cumsum(teaches) - teaches
-    share = (counted_before(code, teaches) + 1) / (everybody + distinct_before(code, teaches) + 1)
-    backing = np.maximum(share, floor)
-    surprisal = -np.log((own + alpha * backing) / (past + alpha))
-    return np.where(given, surprisal, 0.0), given & (own == 0) & (past > 0)
-
-
-def _hour_surprisal(
-    times: IntArray, person: IntArray, succeeded: BoolArray, known: IntArray, params: LoginParams
-) -> FloatArray:
-    """Surprisal of the hour of the week against a circular kernel density, relative to uniform.
-
-    Half of a kernel's mass stays on its own day of the week, half is spread over all seven days, so
-    that few logins already show the usual hours. Uniform is 0: a density has no natural zero, and a
-    login at a quite usual hour should not add to the score; below uniform it is cut off at 0.
-    """
-    bins = (times // _MICROSECONDS_PER_HOUR + _EPOCH_HOUR) % HOURS
-    kernel = hour_kernel(params.hour_width)
-    everybody: IntArray = np.cumsum(succeeded) - succeeded
-    all_one = np.zeros(len(times), dtype=np.int64)
-    total = density_before(all_one, bins, succeeded, kernel)
-    # Everybody's hours, with one pseudo-login at any hour.
-    backing = (total + 1.0 / HOURS) / (everybody + 1.0)
-    own = density_before(person, bins, succeeded, kernel)
-    density = (own + params.alpha * backing) / (known + params.alpha)
-    return np.asarray(np.maximum(-np.log(density * HOURS), 0.0))
-
-
-def hour_kernel(width: float) -> FloatArray:
-    """Circular Gaussian kernel over the hours of a week, (168, 168), columns add up to 1."""
-    gap = np.arange(HOURS)
-    week = np.exp(-0.5 * (np.minimum(gap, HOURS - gap) / width) ** 2)
-    day = np.exp(-0.5 * (np.minimum(gap % 24, 24 - gap % 24) / width) ** 2)
-    row = 0.5 * week / week.sum() + 0.5 * day / day.sum()
-    return np.asarray(row[(gap[:, None] - gap[None, :]) % HOURS])
 
 
 def _failure_surprisal(failures: IntArray, person: IntArray, params: LoginParams) -> FloatArray:

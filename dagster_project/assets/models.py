@@ -153,10 +153,10 @@ def model_assets(
         "anomaly_model",
         "anomalies",
         {
-            "anomaly_scores": "How surprising each log-in is against its person's own past, and "
-            "each KPI against its weekly season."
+            "anomaly_scores": "How surprising each log-in and each day of file access is against "
+            "its person's own past, and each KPI against its weekly season."
         },
-        ["ml_logins", "ml_kpi_series"],
+        ["ml_logins", "ml_file_accesses", "ml_kpi_series"],
         training.score_anomalies,
         partitions,
         retry,

@@ -215,6 +215,7 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_inputs/ml_interactions", "ml_outputs/recommendations"),
         ("ml_outputs/recommendations", "ml/recommendations"),
         ("ml_inputs/ml_logins", "ml_outputs/anomaly_scores"),
+        ("ml_inputs/ml_file_accesses", "ml_outputs/anomaly_scores"),
         ("core/fct_experiment_exposures", "ml_outputs/experiment_statistics"),
         ("ml_outputs/experiment_statistics", "ml/experiment_statistics"),
         ("ml_outputs/experiment_statistics", "ml/model_metrics"),

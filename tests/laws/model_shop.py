@@ -31,8 +31,15 @@ def account(when: str, person: int, key: str) -> Row:
                  properties=json.dumps({"crm_id": key}))  # fmt: skip
 
 
+def file_access(key: str, when: str, person: int, folder: str) -> Row:
+    """Somebody with an account opens a file."""
+    properties = json.dumps({"file_path": f"/{folder}/a.pdf", "action": "read"})
+    return event(f"a{key}", "file_accessed", when, None, user_id=f"u{person}",
+                 device_id=f"d{person}", properties=properties)  # fmt: skip
+
+
 def the_shop_up_to_d() -> list[Row]:
-    """Twenty days of 48 persons with two tastes; every second person logs in every day.
+    """Twenty days of 48 persons with two tastes; every second logs in and opens files every day.
 
     Everybody orders now and then. Two of those turn out to be one on the fifth day.
     """
@@ -68,6 +75,11 @@ def the_shop_up_to_d() -> list[Row]:
                     country="DE", device_id=f"d{person}", ip_truncated="10.0.0.0",
                 )  # fmt: skip
                 today.append(login)
+                folders = [f"team{person % 4}", f"home{person}"]
+                today += [
+                    file_access(f"{name}-{nth}", f"{number:02} 09:{10 + nth}", person, folder)
+                    for nth, folder in enumerate(folders)
+                ]
         if number == 5:
             today += [account(f"05 09:{person:02}", person, "mine") for person in (2, 6)]
         rows += arriving(day(number), today)
@@ -84,11 +96,12 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
         for person in range(0, PERSONS, 2)
     ]  # fmt: skip
     failed = [event(f"f{n}", "login_failed", f"20 08:2{n}", "v0", user_id="u0") for n in range(5)]
+    opened = [file_access(f"l{n}", f"19 10:{n:02}", 0, f"team{n % 4}") for n in range(12)]
     newcomer = view("n", "19 12:00", "newcomer")
     other = json.dumps({"experiment_id": "x", "variant_id": "blue"})
     met = [event(f"y{person}", "experiment_viewed", "19 11:00", f"v{person}", properties=other)
            for person in range(4)]  # fmt: skip
-    yield day(21), arriving(day(21), [*logins, *failed, newcomer, *met])
+    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met])
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",

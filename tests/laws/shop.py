@@ -51,6 +51,12 @@ REGISTRY: dict[str, dict[str, Any]] = {
     **{name: {"is_sessionable": True, "role": role} for name, role in _SESSIONABLE.items()},
     **{name: {"is_sessionable": False, "role": role} for name, role in _BACK_OFFICE.items()},
 }
+# Read by inputs of models alone; histories draw none.
+FILE_EVENTS: dict[str, dict[str, Any]] = {
+    "file_accessed": {"is_sessionable": False, "role": "file_access"},
+    "file_downloaded": {"is_sessionable": False, "role": "file_access"},
+    "file_access_denied": {"is_sessionable": False, "role": "file_denied"},
+}
 SOURCES = {
     "web": {"order_grain": "order", "sessions": "gap"},
     "till": {"order_grain": "line", "sessions": "gap"},

@@ -23,7 +23,10 @@ from tests.laws.stories import day
 from tests.laws.warehouse import Warehouse
 
 # In how many places an input looks at D; two unless it is here.
-BOUNDS = {"ml_logins": 1, "ml_kpi_series": 1, "ml_users_tied": 1, "ml_experiment_acts": 6}
+BOUNDS = {
+    "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1, "ml_users_tied": 1,
+    "ml_experiment_acts": 6,
+}  # fmt: skip
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
 
@@ -111,10 +114,10 @@ def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(shop):
 
 
 def test_every_output_of_the_day_holds_rows(shop):
-    # 24 log-ins of D, and the counts that have values on more than 14 days.
+    # 24 log-ins and 24 days of file access, and the counts with values on more than 14 days.
     assert shop.rows["recommendations"] > 0
     assert shop.rows["similar_products"] > 0
-    assert shop.rows["anomaly_scores"] >= 24
+    assert shop.rows["anomaly_scores"] >= 48
     assert shop.rows["experiment_statistics"] > 0
     assert shop.rows["clv_predictions"] > 0
     assert shop.rows["churn_risk"] > 0
@@ -131,6 +134,7 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_visitors", 1, "recommendations"),
         ("ml_users_tied", 0, "recommendations"),
         ("ml_logins", 0, "anomaly_scores"),
+        ("ml_file_accesses", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
         ("ml_experiment_acts", 0, "experiment_statistics"),
         ("ml_experiment_acts", 2, "experiment_statistics"),

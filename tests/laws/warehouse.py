@@ -19,7 +19,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
-from tests.laws.shop import CART_SETTINGS, TRIGGERS, funnel_rows, rate_intervals
+from tests.laws.shop import CART_SETTINGS, FILE_EVENTS, TRIGGERS, funnel_rows, rate_intervals
 
 Row = dict[str, Any]
 
@@ -126,9 +126,8 @@ class Warehouse:
         """)
         for table, columns in (_ML_TABLES | _RECORDS).items():
             self.con.execute(f"create table inputs.{table} ({columns})")
-        self._insert(
-            "event_types", [(n, t["is_sessionable"], t["role"]) for n, t in REGISTRY.items()]
-        )
+        types = REGISTRY | FILE_EVENTS
+        self._insert("event_types", [(n, t["is_sessionable"], t["role"]) for n, t in types.items()])
         self._insert("sources", [(name, *source.values()) for name, source in SOURCES.items()])
         self.declare_funnels(FUNNELS)
         self._insert("rates", [tuple(row.values()) for row in rate_intervals()])

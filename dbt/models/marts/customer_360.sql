@@ -68,7 +68,7 @@ latest_anomalies as (
             else 'none'
         end as anomaly_level,
     from {{ ref('anomaly_scores') }}
-    where entity_type = 'login'
+    where entity_type in ('login', 'file_access')
         and partition_date > (
             select max(partition_date) - {{ var('anomaly_level_days') }}
             from {{ ref('anomaly_scores') }}

@@ -13,6 +13,7 @@ from dagster_project import model_inputs, training
 from dagster_project.ingest.config import load_settings
 from dagster_project.model_inputs import ModelInputs
 from dagster_project.state import StatePaths
+from ml.anomaly_files import PARTS
 from ml.anomaly_logins import FEATURES
 from tests.laws.model_shop import D, load, the_shop_up_to_d, what_arrives_later
 from tests.laws.stories import day
@@ -91,6 +92,29 @@ def test_log_ins_from_elsewhere_score_above_the_usual_ones_and_say_why(scores):
     assert len(elsewhere) == 24 - 1
     assert all("last usual login: DE" in row["explanation"] for row in elsewhere)
     assert min(row["score"] for row in elsewhere) > max(row["score"] for row in usual)
+
+
+def test_a_day_of_file_access_is_of_the_person_and_its_evidence_of_the_day(warehouse, scores):
+    days = [row for row in scores if row["entity_type"] == "file_access"]
+    # 24 accounts of 23 persons on D; on the day after, one of them opened files on the 19th.
+    assert [row["date"] for row in days] == [D] * 23 + [day(19)]
+    for row in days:
+        found = warehouse.con.execute(
+            "select event_key, md5('user' || chr(31) || if(user_id = 'u6', 'u2', user_id)),"
+            " event_date, event_name"
+            " from core.fct_events where list_contains(?::varchar[], event_key)",
+            [row["evidence_event_keys"]],
+        ).fetchall()
+        assert {key for key, *_ in found} == set(row["evidence_event_keys"])
+        for _, *rest in found:
+            assert rest == [row["entity_id"], row["date"], "file_accessed"]
+        parts = re.findall(r"(\w+) (\d+\.\d{3})", row["explanation"].split(" nats = ")[1])
+        assert {name for name, _ in parts} == set(PARTS)
+        assert sum(float(value) for _, value in parts) == pytest.approx(row["score"], abs=1e-9)
+    # With what is known on the day after, twelve more in four teams' folders.
+    assert days[-1]["score"] > max(row["score"] for row in days[:-1])
+    assert "14 accesses (usual day: 2.0)" in days[-1]["explanation"]
+    assert "/team" in days[-1]["explanation"]
 
 
 def test_a_days_kpi_says_what_was_counted_and_its_score(warehouse, scores):

@@ -1,6 +1,7 @@
 """What models read, as it was known on a date: the views of `ml_inputs` on histories by hand."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -102,6 +103,30 @@ def test_a_log_in_is_scored_on_the_day_it_arrived(read):
         (4, True), (5, False), (6, True),
     ]  # fmt: skip
     assert {row["person_id"] for row in found} == {user("u")}
+
+
+def test_a_file_lies_in_its_folder_and_is_itself_where_it_has_none(read):
+    def access(key: str, name: str, **properties: str) -> Row:
+        return event(key, name, "05 10:00", None, user_id="u", device_id="pc",
+                     properties=json.dumps(properties))  # fmt: skip
+
+    rows = [
+        access("a", "file_accessed", file_path="/finance/2026/a.xlsx"),
+        access("b", "file_downloaded", file_path="C:\\share\\b.doc", file_id="7"),
+        access("c", "file_access_denied", file_path="/top.txt"),
+        access("d", "file_accessed", file_path="bare.txt"),
+        access("e", "file_accessed", file_id="7"),
+        access("f", "file_accessed"),
+    ]
+    found = read({day(5): rows}, "ml_file_accesses", day(5))
+    key = {md5("web", row["event_id"], str(day(5))): row["event_id"] for row in rows}
+    assert {key.get(row["event_key"], row["event_key"]): row["place"] for row in found} == {
+        "a": "/finance/2026", "b": "C:/share", "c": "/", "d": "bare.txt", "e": "7", "f": None,
+    }  # fmt: skip
+    assert sum(row["is_download"] for row in found) == sum(row["is_denied"] for row in found) == 1
+    assert {(row["person_id"], row["device"], row["is_scored"]) for row in found} == {
+        (user("u"), "pc", True)
+    }
 
 
 def test_a_days_counts_are_those_that_had_arrived(read):

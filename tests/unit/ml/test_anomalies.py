@@ -13,11 +13,15 @@ import pytest
 
 import ml
 from ml.anomalies import ANOMALY_SCORES_SCHEMA, KPIS_SCHEMA, AnomalyRun, score_anomalies
+from ml.anomaly_files import FILE_ACCESSES_SCHEMA
 from ml.anomaly_logins import LOGINS_SCHEMA
 from ml.cards import metrics_table
+from tests.unit.ml import file_simulation
 from tests.unit.ml.login_simulation import simulate
 
 AS_OF = date(2026, 3, 5)
+NO_FILES = FILE_ACCESSES_SCHEMA.empty_table()
+NO_LOGINS = LOGINS_SCHEMA.empty_table()
 
 
 def kpis(days: int = 80, spike: float = 1.0) -> pa.Table:
@@ -46,15 +50,26 @@ def logins() -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def run(logins: pa.Table) -> AnomalyRun:
-    return score_anomalies(logins, kpis(spike=1.5), AS_OF)
+def accesses() -> pa.Table:
+    return file_simulation.simulate(seed=1, departments=2, size=4)[0]
 
 
-def test_scored_logins_and_the_days_kpis_are_there(run: AnomalyRun, logins: pa.Table) -> None:
+@pytest.fixture(scope="module")
+def run(logins: pa.Table, accesses: pa.Table) -> AnomalyRun:
+    return score_anomalies(logins, accesses, kpis(spike=1.5), AS_OF)
+
+
+def test_what_is_to_be_scored_and_the_days_kpis_are_there(
+    run: AnomalyRun, logins: pa.Table, accesses: pa.Table
+) -> None:
     assert run.scores.schema == ANOMALY_SCORES_SCHEMA
     rows = run.scores.to_pylist()
     scored = {r["event_key"] for r in logins.to_pylist() if r["is_scored"]}
     assert {r["event_key"] for r in rows if r["entity_type"] == "login"} == scored
+    of_files = [r for r in rows if r["entity_type"] == "file_access"]
+    assert {(r["entity_id"], r["date"]) for r in of_files} == {
+        (r["person_id"], r["event_ts"].date()) for r in accesses.to_pylist() if r["is_scored"]
+    }
     by_metric = {r["entity_id"]: r for r in rows if r["entity_type"] == "kpi"}
     assert set(by_metric) == {"orders", "sessions"}
     assert by_metric["orders"]["is_anomaly"]
@@ -68,8 +83,8 @@ def test_evidence_is_the_login_and_an_earlier_one_of_the_person(
 ) -> None:
     by_key = {r["event_key"]: r for r in logins.to_pylist()}
     for row in run.scores.to_pylist():
-        if row["entity_type"] == "kpi":
-            assert row["evidence_event_keys"] == []
+        if row["entity_type"] != "login":
+            assert bool(row["evidence_event_keys"]) == (row["entity_type"] == "file_access")
             continue
         first, *rest = row["evidence_event_keys"]
         assert first == row["event_key"]
@@ -80,11 +95,14 @@ def test_evidence_is_the_login_and_an_earlier_one_of_the_person(
             assert (usual["event_ts"], key) < (by_key[first]["event_ts"], first)
 
 
-def test_row_order_does_not_change_a_byte(run: AnomalyRun, logins: pa.Table) -> None:
+def test_row_order_does_not_change_a_byte(
+    run: AnomalyRun, logins: pa.Table, accesses: pa.Table
+) -> None:
     values = kpis(spike=1.5)
     rng = np.random.default_rng(0)
     again = score_anomalies(
         logins.take(rng.permutation(logins.num_rows)),
+        accesses.take(rng.permutation(accesses.num_rows)),
         values.take(rng.permutation(values.num_rows)),
         AS_OF,
     )
@@ -92,7 +110,7 @@ def test_row_order_does_not_change_a_byte(run: AnomalyRun, logins: pa.Table) -> 
 
 
 def test_later_kpis_and_older_logins_do_not_change_a_byte(
-    run: AnomalyRun, logins: pa.Table
+    run: AnomalyRun, logins: pa.Table, accesses: pa.Table
 ) -> None:
     later = pa.Table.from_pylist(
         [{"report_date": AS_OF + timedelta(days=1), "metric": "orders", "value": 1.0}],
@@ -103,15 +121,17 @@ def test_later_kpis_and_older_logins_do_not_change_a_byte(
         "event_ts": datetime.combine(AS_OF - timedelta(days=90), datetime.min.time()),
     }
     more = pa.concat_tables([logins, pa.Table.from_pylist([old], schema=LOGINS_SCHEMA)])
-    again = score_anomalies(more, pa.concat_tables([kpis(spike=1.5), later]), AS_OF)
+    again = score_anomalies(more, accesses, pa.concat_tables([kpis(spike=1.5), later]), AS_OF)
     assert digest(again) == digest(run)
 
 
 def test_two_processes_with_other_hash_seeds_give_the_same_bytes() -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from test_anomalies import AS_OF, digest, kpis, score_anomalies, simulate\n"
-        "print(digest(score_anomalies(simulate(persons=20)[0], kpis(), AS_OF)))\n"
+        "from test_anomalies import AS_OF, digest, file_simulation, kpis, score_anomalies\n"
+        "from test_anomalies import simulate\n"
+        "files = file_simulation.simulate(seed=1, departments=2, size=3)[0]\n"
+        "print(digest(score_anomalies(simulate(persons=20)[0], files, kpis(), AS_OF)))\n"
     )
     paths = [str(Path(__file__).parent), str(Path(ml.__file__).parents[1])]
     seen = {
@@ -133,7 +153,7 @@ def test_a_missing_value_of_the_day_gives_no_score() -> None:
         if row["metric"] == "orders" and row["report_date"] == AS_OF:
             row["value"] = None
     run = score_anomalies(
-        LOGINS_SCHEMA.empty_table(), pa.Table.from_pylist(values, schema=KPIS_SCHEMA), AS_OF
+        NO_LOGINS, NO_FILES, pa.Table.from_pylist(values, schema=KPIS_SCHEMA), AS_OF
     )
     assert run.scores["entity_id"].to_pylist() == ["sessions"]
 
@@ -144,11 +164,13 @@ def test_measures_come_with_their_baseline(run: AnomalyRun) -> None:
     assert ("kpi_series", "forecast_accuracy") in names
     assert ("login_surprise", "alert_rate") in names
     assert ("login_surprise", "share_p_below_0.05") in names
+    assert ("file_surprise", "alert_rate") in names
+    assert ("file_surprise", "share_p_below_0.05") in names
     assert set(run.scores["model_version"].to_pylist()) == {run.card["version"]}
 
 
 def test_nothing_to_score_gives_empty_tables() -> None:
-    run = score_anomalies(LOGINS_SCHEMA.empty_table(), KPIS_SCHEMA.empty_table(), AS_OF)
+    run = score_anomalies(NO_LOGINS, NO_FILES, KPIS_SCHEMA.empty_table(), AS_OF)
     assert run.scores.num_rows == 0
     assert run.scores.schema == ANOMALY_SCORES_SCHEMA
     assert run.card["data"]["from"] is None
@@ -157,4 +179,4 @@ def test_nothing_to_score_gives_empty_tables() -> None:
 def test_two_values_of_a_day_are_refused() -> None:
     values = kpis(3)
     with pytest.raises(ValueError, match="two values"):
-        score_anomalies(LOGINS_SCHEMA.empty_table(), pa.concat_tables([values, values]), AS_OF)
+        score_anomalies(NO_LOGINS, NO_FILES, pa.concat_tables([values, values]), AS_OF)

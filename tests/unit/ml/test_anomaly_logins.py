@@ -10,15 +10,15 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from ml.anomaly_flags import benjamini_hochberg
 from ml.anomaly_logins import (
     FEATURES,
     LOGINS_SCHEMA,
     LoginScores,
-    benjamini_hochberg,
     explain_login,
-    hour_kernel,
     score_logins,
 )
+from ml.surprisal import hour_kernel
 from tests.unit.ml.login_simulation import simulate
 
 MONDAY = datetime(2026, 1, 5, 9, tzinfo=UTC).replace(tzinfo=None)
