@@ -1,13 +1,12 @@
 """Anomaly scores of a partition: logins and file access that arrived, and the day's KPI values.
 
-Here: the tables of a partition, the measures against baselines, the gate between the two KPI
-forecasts, the card. Not here: how a login (anomaly_logins.py), a day of file access
-(anomaly_files.py) or a series (anomaly_series.py) is scored, and reading or writing.
+Here: the measures against baselines, the gate between the two KPI forecasts, the card. Not here:
+how a login (anomaly_logins.py), a day of a network (anomaly_networks.py) or of file access
+(anomaly_files.py), or a series (anomaly_series.py) is scored, and reading or writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -21,18 +20,12 @@ from ml.anomaly_files import (
     FILE_ACCESSES_SCHEMA,
     FileParams,
     FileScores,
-    evidence,
-    explain_files,
     score_file_access,
 )
-from ml.anomaly_logins import (
-    LOGINS_SCHEMA,
-    LoginParams,
-    LoginScores,
-    explain_login,
-    score_logins,
-)
-from ml.anomaly_series import Method, SeriesParams, SeriesScore, explain_day, score_series
+from ml.anomaly_logins import LOGINS_SCHEMA, LoginParams, LoginScores, score_logins
+from ml.anomaly_networks import NetworkParams, NetworkScores, score_networks
+from ml.anomaly_rows import file_rows, kpi_rows, login_rows, network_rows
+from ml.anomaly_series import Method, SeriesParams, SeriesScore, score_series
 from ml.cards import canonical_json, fingerprint, make_card, model_version
 from ml.gate import GateDecision, decide
 
@@ -67,6 +60,7 @@ class AnomalyParams:
         kpi_window_days: days of KPI values that are read.
         backtest_days: last days before the partition on which KPI forecasts are compared.
         logins: settings of the login scores.
+        networks: settings of the scores of networks.
         files: settings of the scores of file access.
         series: settings of the forecasts.
     """
@@ -75,6 +69,7 @@ class AnomalyParams:
     kpi_window_days: int = 180
     backtest_days: int = 28
     logins: LoginParams = field(default_factory=LoginParams)
+    networks: NetworkParams = field(default_factory=NetworkParams)
     files: FileParams = field(default_factory=FileParams)
     series: SeriesParams = field(default_factory=SeriesParams)
 
@@ -133,6 +128,7 @@ def score_anomalies(
     version = model_version("anomaly", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
 
     found = score_logins(known, params.logins)
+    networks = score_networks(found.logins, params.networks)
     days_found = score_file_access(files, params.files)
     series = _series(values, as_of)
     methods: tuple[Method, ...] = ("holt_winters", "weekday_median")
@@ -146,12 +142,16 @@ def score_anomalies(
     gate, measures = _backtest(series, tested, as_of, params)
     served: Method = "holt_winters" if gate.served == "model" else "weekday_median"
     rows = [
-        *_kpi_rows(series, tested[served], as_of, served),
-        *_login_rows(found),
-        *_file_rows(days_found, params.files.evidence),
+        *kpi_rows(series, tested[served], as_of, served),
+        *login_rows(found),
+        *network_rows(networks, params.networks.evidence),
+        *file_rows(days_found, params.files.evidence),
     ]
     rows.sort(key=lambda row: (row["entity_type"], row["entity_id"], row["date"], row["event_key"]))
-    measures |= _login_measures(found) | _file_measures(days_found)
+    measures |= _login_measures(found)
+    measures |= _day_measures("network_surprise", networks) | _day_measures(
+        "file_surprise", days_found
+    )
 
     read = ((known, "event_ts"), (files, "event_ts"), (values, "report_date"))
     days = [day for table, column in read for day in _range(table, column) if day]
@@ -179,7 +179,7 @@ def score_anomalies(
         params=asdict(params),
         metrics=metrics,
         baseline="KPIs: median of the last same weekdays; logins: a new country or device; "
-        "files: three times the usual accesses",
+        "files and networks: three times the usual accesses or failures",
         served=gate.served,
         gate_reason=gate.reason,
         counts={
@@ -293,75 +293,19 @@ def _login_measures(found: LoginScores) -> Measures:
     return measures
 
 
-def _file_measures(found: FileScores) -> Measures:
+def _day_measures(model: str, found: FileScores | NetworkScores) -> Measures:
     """Alert rate against that of a plain rule, and whether p-values are what they claim."""
     measures: Measures = {}
     if found.is_scored.any():
         by_rule = (found.counts[:, 0] > 3 * found.usual[:, 0])[found.is_scored].mean()
         alert_rate = found.is_anomaly[found.is_scored].mean()
-        measures["file_surprise", "alert_rate"] = (float(alert_rate), float(by_rule))
-        measures["file_surprise", "days_scored"] = (float(found.is_scored.sum()), None)
+        measures[model, "alert_rate"] = (float(alert_rate), float(by_rule))
+        measures[model, "days_scored"] = (float(found.is_scored.sum()), None)
     recent = ~found.is_scored & ~np.isnan(found.p_values)
     if recent.any():
         share = float((found.p_values[recent] < 0.05).mean())
-        measures["file_surprise", "share_p_below_0.05"] = (share, 0.05)
+        measures[model, "share_p_below_0.05"] = (share, 0.05)
     return measures
-
-
-def _kpi_rows(
-    series: dict[str, tuple[date, npt.NDArray[np.float64]]],
-    tested: dict[str, list[SeriesScore]],
-    as_of: date,
-    method: Method,
-) -> Iterator[dict[str, Any]]:
-    for metric, scores in tested.items():
-        if not scores or scores[-1].day != (as_of - series[metric][0]).days:
-            continue
-        score = scores[-1]
-        yield {
-            "entity_type": "kpi",
-            "entity_id": metric,
-            "event_key": None,
-            "date": as_of,
-            "score": score.score,
-            "p_value": score.p_value,
-            "is_anomaly": score.is_anomaly,
-            "explanation": explain_day(metric, as_of.isoformat(), score, method),
-            "evidence_event_keys": [],
-        }
-
-
-def _login_rows(found: LoginScores) -> Iterator[dict[str, Any]]:
-    keys = found.logins["event_key"].to_pylist()
-    is_scored = found.logins["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
-    for row in np.flatnonzero(is_scored).tolist():
-        last = int(found.last_usual[row])
-        yield {
-            "entity_type": "login",
-            "entity_id": found.logins["person_id"][row].as_py(),
-            "event_key": keys[row],
-            "date": found.logins["event_ts"][row].as_py().date(),
-            "score": float(found.scores[row]),
-            "p_value": float(found.p_values[row]),
-            "is_anomaly": bool(found.is_anomaly[row]),
-            "explanation": explain_login(found, row),
-            "evidence_event_keys": [keys[row]] + ([keys[last]] if last >= 0 else []),
-        }
-
-
-def _file_rows(found: FileScores, most: int) -> Iterator[dict[str, Any]]:
-    for row in np.flatnonzero(found.is_scored).tolist():
-        yield {
-            "entity_type": "file_access",
-            "entity_id": found.person_ids[row],
-            "event_key": None,
-            "date": date(1970, 1, 1) + timedelta(days=int(found.days[row])),
-            "score": float(found.scores[row]),
-            "p_value": float(found.p_values[row]),
-            "is_anomaly": bool(found.is_anomaly[row]),
-            "explanation": explain_files(found, row),
-            "evidence_event_keys": evidence(found, row, most),
-        }
 
 
 def _range(table: pa.Table, column: str) -> tuple[date | None, date | None]:

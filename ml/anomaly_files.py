@@ -19,12 +19,8 @@ import pyarrow as pa
 
 from ml.anomaly_flags import flagged, ranked_p_values
 from ml.causal_counts import counted_before
-from ml.file_day_surprisal import (
-    count_surprisal,
-    device_surprisal,
-    sum_over_hours,
-    sum_over_places,
-)
+from ml.count_surprisal import count_surprisal
+from ml.file_day_surprisal import device_surprisal, sum_over_hours, sum_over_places
 from ml.interactions import encode_sorted
 from ml.peer_places import excess_surprisal
 from ml.surprisal import hour_surprisal
@@ -60,7 +56,6 @@ class FileParams:
         hour_width: standard deviation of the kernel around an earlier access, in hours.
         pseudo_days: days of everybody that are added to a person's own, for usual numbers.
         pseudo_accesses: accesses of everybody that are added to a person's own, for usual shares.
-        max_surprisal: of a count, nats: beyond it a tail says nothing more.
         calibration_days: so many of the last days before the scored ones are what these are ranked
             among.
         false_discovery_rate: of Benjamini-Hochberg over a partition's days, the first way to a
@@ -74,7 +69,6 @@ class FileParams:
     hour_width: float = 1.5
     pseudo_days: float = 2.0
     pseudo_accesses: float = 20.0
-    max_surprisal: float = 20.0
     calibration_days: int = 42
     false_discovery_rate: float = 0.05
     min_score: float = 10.0
@@ -158,13 +152,13 @@ def score_file_access(accesses: pa.Table, params: FileParams | None = None) -> F
             for marks in (np.ones(len(unit)), _flags(table, "is_download"), ~granted)
         ]
     ).astype(np.int64)
-    usual, of_counts = count_surprisal(
-        days,
-        persons,
-        counts,
-        (params.pseudo_days, params.pseudo_accesses),
-        params.max_surprisal,
-    )
+    # Of downloads and refusals the share of accesses counts, so that a busy day counts once.
+    bases = ((np.ones(m), params.pseudo_days), *[(counts[:, 0], params.pseudo_accesses)] * 2)
+    counted = [
+        count_surprisal(days, persons, counts[:, i], base.astype(np.float64), pseudo)
+        for i, (base, pseudo) in enumerate(bases)
+    ]
+    usual, of_counts = (np.column_stack(one) for one in zip(*counted, strict=True))
     hours = hour_surprisal(times, person, granted, params.hour_width, params.alpha)
     parts = np.column_stack(
         [

@@ -6,6 +6,8 @@ are given in their final order. Not here: what the counts mean.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,6 +33,11 @@ def counted_before(groups: IntArray, teaches: BoolArray) -> IntArray:
     result = np.empty(len(groups), dtype=np.int64)
     result[order] = before - before[first] if len(groups) else before
     return result
+
+
+def sums_before(values: npt.NDArray[Any]) -> FloatArray:
+    """Sum the values before each row, and all of them: (n + 1,)."""
+    return np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
 
 
 def distinct_before(groups: IntArray, teaches: BoolArray) -> IntArray:

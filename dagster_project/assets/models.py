@@ -154,7 +154,8 @@ def model_assets(
         "anomalies",
         {
             "anomaly_scores": "How surprising each log-in and each day of file access is against "
-            "its person's own past, and each KPI against its weekly season."
+            "its person's own past, failed log-ins against their network's, and each KPI against "
+            "its weekly season."
         },
         ["ml_logins", "ml_file_accesses", "ml_kpi_series"],
         training.score_anomalies,

@@ -66,6 +66,13 @@ def test_what_is_to_be_scored_and_the_days_kpis_are_there(
     rows = run.scores.to_pylist()
     scored = {r["event_key"] for r in logins.to_pylist() if r["is_scored"]}
     assert {r["event_key"] for r in rows if r["entity_type"] == "login"} == scored
+    tried = {(r["network"], r["event_ts"].date()) for r in logins.to_pylist()
+             if r["is_scored"] and not r["succeeded"]}  # fmt: skip
+    assert (
+        {(r["entity_id"], r["date"]) for r in rows if r["entity_type"] == "network"}
+        == tried
+        != set()
+    )
     of_files = [r for r in rows if r["entity_type"] == "file_access"]
     assert {(r["entity_id"], r["date"]) for r in of_files} == {
         (r["person_id"], r["event_ts"].date()) for r in accesses.to_pylist() if r["is_scored"]
@@ -84,7 +91,7 @@ def test_evidence_is_the_login_and_an_earlier_one_of_the_person(
     by_key = {r["event_key"]: r for r in logins.to_pylist()}
     for row in run.scores.to_pylist():
         if row["entity_type"] != "login":
-            assert bool(row["evidence_event_keys"]) == (row["entity_type"] == "file_access")
+            assert bool(row["evidence_event_keys"]) == (row["entity_type"] != "kpi")
             continue
         first, *rest = row["evidence_event_keys"]
         assert first == row["event_key"]

@@ -1,0 +1,154 @@
+"""How surprising are the failed log-ins that came from one network on a day?
+
+A person's own past does not show who tries many passwords, or many people's, from one place. The
+score is a sum of surprisals, in nats, of a network's UTC day: of the number of failed log-ins and
+of the people whose they were, against the network's own earlier days, shrunk to those of all.
+
+Here: scores, p-values, flags and texts of networks' days. Not here: the tables of a partition
+(anomalies.py).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ml.anomaly_flags import ranked_p_values
+from ml.causal_counts import counted_before
+from ml.count_surprisal import count_surprisal
+from ml.interactions import encode_sorted
+
+PARTS: tuple[str, ...] = ("failures", "people")
+_MICROSECONDS_PER_DAY = 86_400_000_000
+_SCORE_DECIMALS = 3
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class NetworkParams:
+    """Settings of the scores of networks.
+
+    Attributes:
+        pseudo_days: days of all networks that are added to a network's own, for usual numbers.
+        family_error_rate: of Bonferroni's bound over a partition's days: a flag takes a score of
+            ln(days / rate). A log of a few days has no ranks that would be small enough, and knows
+            all the same that 150 failures are not like 3.
+        evidence: failed log-ins that are named at most.
+    """
+
+    pseudo_days: float = 2.0
+    family_error_rate: float = 0.05
+    evidence: int = 10
+
+
+@dataclass(frozen=True)
+class NetworkScores:
+    """Scores of the days of networks with a failed log-in, in the order (day, network).
+
+    Attributes:
+        networks: (m,) whose day.
+        days: (m,) days since 1970.
+        is_scored: (m,) whether a log-in of the day arrived on the partition.
+        counts: (m, 2) failed log-ins, and people whose they were.
+        succeeded: (m,) log-ins of the day that succeeded.
+        usual: (m, 2) the same counts on a usual day of the network.
+        parts: (m, 2) surprisal of each of PARTS, nats, rounded to 3 decimals.
+        scores: (m,) sum of the parts.
+        p_values: (m,) share of earlier days, not scored, of networks with a history of like length,
+            that are at least as surprising.
+        is_anomaly: (m,) flags, only of days that are scored.
+        failed_keys: event_keys of the failed log-ins of each day, in order of time.
+    """
+
+    networks: list[str]
+    days: IntArray
+    is_scored: BoolArray
+    counts: IntArray
+    succeeded: IntArray
+    usual: FloatArray
+    parts: FloatArray
+    scores: FloatArray
+    p_values: FloatArray
+    is_anomaly: BoolArray
+    failed_keys: list[list[str]]
+
+
+def score_networks(logins: pa.Table, params: NetworkParams | None = None) -> NetworkScores:
+    """Score the days of networks by the failed log-ins that came from them.
+
+    Args:
+        logins: LOGINS_SCHEMA in the order (event_ts, event_key), as `score_logins` gives them;
+            `is_scored` marks what arrived on the partition, and the whole day that it belongs to is
+            scored. Rows without a network are left out.
+        params: settings; None for the defaults.
+
+    Returns:
+        The scores of days with a failed log-in; p-values compare with history only.
+    """
+    params = params or NetworkParams()
+    table = logins.filter(logins["network"].is_valid())
+    names, network = encode_sorted(table["network"])
+    _, person = encode_sorted(table["person_id"])
+    times = np.asarray(table["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+    failed = ~np.asarray(table["succeeded"].to_numpy(zero_copy_only=False), dtype=bool)
+    keys, unit = np.unique(
+        times // _MICROSECONDS_PER_DAY * max(len(names), 1) + network, return_inverse=True
+    )
+    m = len(keys)
+    days, networks = np.divmod(keys, max(len(names), 1))
+    marks = np.asarray(table["is_scored"].to_numpy(zero_copy_only=False), dtype=bool)
+    arrived = np.bincount(unit, weights=marks, minlength=m) > 0
+    failures = np.bincount(unit, weights=failed, minlength=m).astype(np.int64)
+    people = np.unique(np.column_stack((unit, person))[failed], axis=0)[:, 0]
+    counts = np.column_stack((failures, np.bincount(people, minlength=m)))
+
+    counted = [
+        count_surprisal(days, networks, counts[:, i], np.ones(m), params.pseudo_days)
+        for i in range(len(PARTS))
+    ]
+    usual, parts = (np.column_stack(one) for one in zip(*counted, strict=True))
+    parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
+    scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
+    known = counted_before(networks, np.ones(m, dtype=bool))
+    p_values = ranked_p_values(scores, ~arrived, known, np.ones(m, dtype=bool))
+
+    told = np.flatnonzero(failures > 0)
+    is_scored = arrived[told]
+    bar = math.log(max(int(is_scored.sum()), 1) / params.family_error_rate)
+    order = np.flatnonzero(failed)[np.argsort(unit[failed], kind="stable")]
+    failed_keys = table["event_key"].take(order).to_pylist()
+    ends = np.cumsum(failures)[told]
+    return NetworkScores(
+        [names[one] for one in networks[told]],
+        days[told],
+        is_scored,
+        counts[told],
+        (np.bincount(unit, minlength=m) - failures)[told],
+        usual[told],
+        parts[told],
+        scores[told],
+        p_values[told],
+        is_scored & (scores[told] >= bar),
+        [failed_keys[end - count : end] for end, count in zip(ends, failures[told], strict=True)],
+    )
+
+
+def explain_network(found: NetworkScores, row: int) -> str:
+    """Say in one text what came from a network on a day, and how the score adds up."""
+    day = np.datetime64(int(found.days[row]), "D")
+    (failures, people), usual = found.counts[row], found.usual[row]
+    sums = " + ".join(
+        f"{name} {value:.3f}" for name, value in zip(PARTS, found.parts[row], strict=True)
+    )
+    return (
+        f"log-ins from {found.networks[row]} on {day}: {failures} failed (usual day: "
+        f"{usual[0]:.1f}) of {people} people (usual day: {usual[1]:.1f}), "
+        f"{found.succeeded[row]} succeeded. Surprise {found.scores[row]:.3f} nats = {sums}"
+    )

@@ -1,0 +1,96 @@
+"""Anomaly scores as rows of a partition: what was scored, why, and the events that show it.
+
+Rows have the columns of ANOMALY_SCORES_SCHEMA but for the version. Not here: any score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.anomaly_files import FileScores, evidence, explain_files
+from ml.anomaly_logins import LoginScores, explain_login
+from ml.anomaly_networks import NetworkScores, explain_network
+from ml.anomaly_series import Method, SeriesScore, explain_day
+
+
+def kpi_rows(
+    series: dict[str, tuple[date, npt.NDArray[np.float64]]],
+    tested: dict[str, list[SeriesScore]],
+    as_of: date,
+    method: Method,
+) -> Iterator[dict[str, Any]]:
+    """The day of each metric that has a score on it."""
+    for metric, scores in tested.items():
+        if not scores or scores[-1].day != (as_of - series[metric][0]).days:
+            continue
+        score = scores[-1]
+        yield {
+            "entity_type": "kpi",
+            "entity_id": metric,
+            "event_key": None,
+            "date": as_of,
+            "score": score.score,
+            "p_value": score.p_value,
+            "is_anomaly": score.is_anomaly,
+            "explanation": explain_day(metric, as_of.isoformat(), score, method),
+            "evidence_event_keys": [],
+        }
+
+
+def login_rows(found: LoginScores) -> Iterator[dict[str, Any]]:
+    """The log-ins that are scored, each with the last usual one of its person as evidence."""
+    keys = found.logins["event_key"].to_pylist()
+    is_scored = found.logins["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
+    for row in np.flatnonzero(is_scored).tolist():
+        last = int(found.last_usual[row])
+        yield {
+            "entity_type": "login",
+            "entity_id": found.logins["person_id"][row].as_py(),
+            "event_key": keys[row],
+            "date": found.logins["event_ts"][row].as_py().date(),
+            "score": float(found.scores[row]),
+            "p_value": float(found.p_values[row]),
+            "is_anomaly": bool(found.is_anomaly[row]),
+            "explanation": explain_login(found, row),
+            "evidence_event_keys": [keys[row]] + ([keys[last]] if last >= 0 else []),
+        }
+
+
+def network_rows(found: NetworkScores, most: int) -> Iterator[dict[str, Any]]:
+    """The days of networks that are scored, with the first failed log-ins of each."""
+    for row in np.flatnonzero(found.is_scored).tolist():
+        said, keys = explain_network(found, row), found.failed_keys[row][:most]
+        yield _day_row("network", found.networks[row], found, row, said, keys)
+
+
+def file_rows(found: FileScores, most: int) -> Iterator[dict[str, Any]]:
+    """The persons' days of file access that are scored, with the strangest accesses of each."""
+    for row in np.flatnonzero(found.is_scored).tolist():
+        said, keys = explain_files(found, row), evidence(found, row, most)
+        yield _day_row("file_access", found.person_ids[row], found, row, said, keys)
+
+
+def _day_row(
+    entity_type: str,
+    entity_id: str,
+    found: FileScores | NetworkScores,
+    row: int,
+    explanation: str,
+    evidence_event_keys: list[str],
+) -> dict[str, Any]:
+    return {
+        "entity_type": entity_type,
+        "entity_id": entity_id,
+        "event_key": None,
+        "date": date(1970, 1, 1) + timedelta(days=int(found.days[row])),
+        "score": float(found.scores[row]),
+        "p_value": float(found.p_values[row]),
+        "is_anomaly": bool(found.is_anomaly[row]),
+        "explanation": explanation,
+        "evidence_event_keys": evidence_event_keys,
+    }
