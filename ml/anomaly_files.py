@@ -61,7 +61,8 @@ class FileParams:
         false_discovery_rate: of Benjamini-Hochberg over a partition's days, the first way to a
             flag.
         min_score: the second way, in nats.
-        max_p_value: of the second way.
+        max_share: of the second way: earlier days at least as surprising. A p-value is never
+            small in a history of some days.
         evidence: accesses that are named at most.
     """
 
@@ -72,7 +73,7 @@ class FileParams:
     calibration_days: int = 42
     false_discovery_rate: float = 0.05
     min_score: float = 10.0
-    max_p_value: float = 0.02
+    max_share: float = 0.02
     evidence: int = 10
 
 
@@ -170,14 +171,14 @@ def score_file_access(accesses: pa.Table, params: FileParams | None = None) -> F
     )
     parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
     scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
-    p_values = ranked_p_values(scores, ~is_scored & wanted, known_days, wanted)
+    p_values, shares = ranked_p_values(scores, ~is_scored & wanted, known_days, wanted)
     is_anomaly = np.zeros(m, dtype=bool)
     is_anomaly[is_scored] = flagged(
         scores[is_scored],
         p_values[is_scored],
         params.false_discovery_rate,
         params.min_score,
-        params.max_p_value,
+        shares[is_scored] <= params.max_share,
     )
     return FileScores(
         table,

@@ -20,8 +20,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 def ranked_p_values(
     scores: FloatArray, pool: BoolArray, known: IntArray, wanted: BoolArray
-) -> FloatArray:
-    """Share of earlier cases with a history of like length that are at least as surprising.
+) -> tuple[FloatArray, FloatArray]:
+    """Rank each case among the earlier ones with a history of like length.
 
     Args:
         scores: (n,) in row order.
@@ -30,15 +30,22 @@ def ranked_p_values(
         wanted: (n,) rows that get a p-value.
 
     Returns:
-        (n,) (r + 1) / (m + 1), of the m earlier rows of the pool; NaN where not wanted.
+        (n,) p-values (r + 1) / (m + 1), r of the m earlier rows of the pool being at least as
+        surprising; (n,) shares r / m, 1 where m is 0. Both NaN where not wanted.
     """
     like = np.searchsorted(HISTORY_STEPS, known, side="right").astype(np.int64)
     above, size = at_least_before(scores, pool, like, wanted)
-    return np.where(wanted, (above + 1) / (size + 1), np.nan).astype(np.float64)
+    p_values = np.where(wanted, (above + 1) / (size + 1), np.nan)
+    shares = np.where(wanted, np.where(size > 0, above, 1) / np.maximum(size, 1), np.nan)
+    return p_values.astype(np.float64), shares.astype(np.float64)
 
 
 def flagged(
-    scores: FloatArray, p_values: FloatArray, rate: float, min_score: float, max_p_value: float
+    scores: FloatArray,
+    p_values: FloatArray,
+    rate: float,
+    min_score: float,
+    rare: BoolArray,
 ) -> BoolArray:
     """Flag by false discovery rate, or by a score that is beyond doubt.
 
@@ -49,9 +56,10 @@ def flagged(
         p_values: (m,) in (0, 1].
         rate: false discovery rate of Benjamini-Hochberg, the first way.
         min_score: of the second way.
-        max_p_value: of the second way, so that a change for everybody brings no storm of flags.
+        rare: (m,) whether few earlier ones were as surprising, of the second way, so that a change
+            for everybody brings no storm of flags.
     """
-    is_beyond_doubt = (scores >= min_score) & (p_values <= max_p_value)
+    is_beyond_doubt = (scores >= min_score) & rare
     return np.asarray(benjamini_hochberg(p_values, rate) | is_beyond_doubt, dtype=bool)
 
 

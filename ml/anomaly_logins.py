@@ -150,14 +150,14 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
 
     wanted = is_scored.copy()
     wanted[np.flatnonzero(~is_scored)[-params.calibration_logins :]] = True
-    p_values = ranked_p_values(scores, ~is_scored & succeeded, known, wanted)
+    p_values, _ = ranked_p_values(scores, ~is_scored & succeeded, known, wanted)
     flags = np.zeros(n, dtype=bool)
     flags[is_scored] = flagged(
         scores[is_scored],
         p_values[is_scored],
         params.false_discovery_rate,
         params.min_score,
-        params.max_p_value,
+        p_values[is_scored] <= params.max_p_value,
     )
     usual = succeeded & ~new.any(axis=1) & (failures == 0)
     last = last_before(person, usual)

@@ -58,7 +58,7 @@ class NetworkScores:
         is_scored: (m,) whether a log-in of the day arrived on the partition.
         counts: (m, 2) failed log-ins, and people whose they were.
         succeeded: (m,) log-ins of the day that succeeded.
-        usual: (m, 2) the same counts on a usual day of the network.
+        usual: (m, 2) the same counts on a usual day of the network with a failed log-in.
         parts: (m, 2) surprisal of each of PARTS, nats, rounded to 3 decimals.
         scores: (m,) sum of the parts.
         p_values: (m,) share of earlier days, not scored, of networks with a history of like length,
@@ -101,41 +101,42 @@ def score_networks(logins: pa.Table, params: NetworkParams | None = None) -> Net
     keys, unit = np.unique(
         times // _MICROSECONDS_PER_DAY * max(len(names), 1) + network, return_inverse=True
     )
-    m = len(keys)
-    days, networks = np.divmod(keys, max(len(names), 1))
     marks = np.asarray(table["is_scored"].to_numpy(zero_copy_only=False), dtype=bool)
-    arrived = np.bincount(unit, weights=marks, minlength=m) > 0
-    failures = np.bincount(unit, weights=failed, minlength=m).astype(np.int64)
     people = np.unique(np.column_stack((unit, person))[failed], axis=0)[:, 0]
-    counts = np.column_stack((failures, np.bincount(people, minlength=m)))
+    failures, tried, attempts, arrived = (
+        np.bincount(one, minlength=len(keys)) for one in (unit[failed], people, unit, unit[marks])
+    )
+    # Days without a failure would make the first of a day surprising, which it never is.
+    told = np.flatnonzero(failures)
+    days, networks = np.divmod(keys[told], max(len(names), 1))
+    counts = np.column_stack((failures, tried))[told].astype(np.int64)
+    is_scored = arrived[told] > 0
 
+    ones = np.ones(len(told))
     counted = [
-        count_surprisal(days, networks, counts[:, i], np.ones(m), params.pseudo_days)
+        count_surprisal(days, networks, counts[:, i] - 1, ones, params.pseudo_days)
         for i in range(len(PARTS))
     ]
-    usual, parts = (np.column_stack(one) for one in zip(*counted, strict=True))
+    beyond, parts = (np.column_stack(one) for one in zip(*counted, strict=True))
     parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
     scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
-    known = counted_before(networks, np.ones(m, dtype=bool))
-    p_values = ranked_p_values(scores, ~arrived, known, np.ones(m, dtype=bool))
-
-    told = np.flatnonzero(failures > 0)
-    is_scored = arrived[told]
+    known = counted_before(networks, ones > 0)
+    p_values, _ = ranked_p_values(scores, ~is_scored, known, ones > 0)
     bar = math.log(max(int(is_scored.sum()), 1) / params.family_error_rate)
     order = np.flatnonzero(failed)[np.argsort(unit[failed], kind="stable")]
     failed_keys = table["event_key"].take(order).to_pylist()
     ends = np.cumsum(failures)[told]
     return NetworkScores(
-        [names[one] for one in networks[told]],
-        days[told],
+        [names[one] for one in networks],
+        days,
         is_scored,
-        counts[told],
-        (np.bincount(unit, minlength=m) - failures)[told],
-        usual[told],
-        parts[told],
-        scores[told],
-        p_values[told],
-        is_scored & (scores[told] >= bar),
+        counts,
+        (attempts - failures)[told].astype(np.int64),
+        beyond + 1,
+        parts,
+        scores,
+        p_values,
+        is_scored & (scores >= bar),
         [failed_keys[end - count : end] for end, count in zip(ends, failures[told], strict=True)],
     )
 
@@ -148,7 +149,7 @@ def explain_network(found: NetworkScores, row: int) -> str:
         f"{name} {value:.3f}" for name, value in zip(PARTS, found.parts[row], strict=True)
     )
     return (
-        f"log-ins from {found.networks[row]} on {day}: {failures} failed (usual day: "
-        f"{usual[0]:.1f}) of {people} people (usual day: {usual[1]:.1f}), "
+        f"log-ins from {found.networks[row]} on {day}: {failures} failed (usual: {usual[0]:.1f}) "
+        f"of {people} people (usual: {usual[1]:.1f}), "
         f"{found.succeeded[row]} succeeded. Surprise {found.scores[row]:.3f} nats = {sums}"
     )

@@ -44,11 +44,12 @@ def day_20(found: NetworkScores, network: str) -> int:
 def test_a_networks_failures_by_hand() -> None:
     found = scored(USUAL, failures("10.0.3.0", 20, 9))
     row = day_20(found, "10.0.3.0")
-    mean = (380 + 0.5) / (190 + 1)
-    usual = (38 + 2 * mean) / (19 + 2)
-    assert found.usual[row, 0] == pytest.approx(usual)
+    # Of 9 the 8 beyond the first, where one is usual.
+    mean = (190 + 0.5) / (190 + 1)
+    usual = (19 + 2 * mean) / (19 + 2)
+    assert found.usual[row, 0] == pytest.approx(1 + usual)
     # Nothing varies: the least dispersion, a shape of 10.
-    tail = stats.nbinom.sf(8, 10, 10 / (10 + usual))
+    tail = stats.nbinom.sf(7, 10, 10 / (10 + usual))
     assert found.parts[row, 0] == pytest.approx(-np.log(2 * tail), abs=5e-4)
     # Among days of networks with five to nineteen days before: the sixth to the nineteenth of ten.
     assert found.p_values[row] == pytest.approx(1 / (140 + 1))
@@ -71,6 +72,12 @@ def test_who_tries_many_people_once_stands_out_as_who_tries_one_often() -> None:
         assert len(found.failed_keys[row]) == 30
     assert sprayed.parts[day_20(sprayed, "99.0.0.0"), 1] > 5
     assert tried.parts[day_20(tried, "99.0.0.0"), 1] == 0
+
+
+def test_a_mistyped_password_is_no_surprise_however_rare_they_are() -> None:
+    right = [dict(row, succeeded=True) for row in USUAL]
+    found = scored(right, failures("10.0.3.0", 19, 1), failures("10.0.4.0", 20, 1))
+    assert (found.scores.tolist(), found.is_anomaly.any()) == ([0.0, 0.0], False)
 
 
 def test_usual_days_are_not_flagged_and_success_is_not_failure() -> None:
@@ -103,7 +110,7 @@ def test_explanation_says_what_was_counted_and_adds_up() -> None:
     found = scored(USUAL, failures("99.0.0.0", 20, 30, people=6))
     row = day_20(found, "99.0.0.0")
     said = explain_network(found, row)
-    assert said.startswith("log-ins from 99.0.0.0 on 2026-01-25: 30 failed (usual day: 2.0) of 6 ")
+    assert said.startswith("log-ins from 99.0.0.0 on 2026-01-25: 30 failed (usual: 2.0) of 6 ")
     parts = dict(re.findall(r"(\w+) (\d+\.\d{3})", said.split(" nats = ")[1]))
     assert parts.keys() == set(PARTS)
     assert sum(map(float, parts.values())) == pytest.approx(found.scores[row], abs=1e-9)
