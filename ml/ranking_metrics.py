@@ -1,4 +1,4 @@
-"""How good a ranked list is: recall, NDCG, MAP at k and coverage.
+"""How good a ranked list is: recall, NDCG, MAP at k, coverage and novelty.
 
 Ties are pessimistic: a relevant item stands behind every other item with the same score, so that a
 model which scores everything alike earns nothing. Here: measures. Not here: who is measured.
@@ -67,3 +67,21 @@ def average_precision_at_k(ranks: IntArray, k: int) -> float:
 def coverage(listed: IntArray, n_items: int) -> float:
     """Share of the catalogue that stands on at least one list; 0 for an empty catalogue."""
     return float(len(np.unique(listed)) / n_items) if n_items else 0.0
+
+
+def novelty(listed: IntArray, owners: IntArray, persons: int) -> float:
+    """Mean self-information of what is listed, bits: -log2 of the share of persons that have it.
+
+    Args:
+        listed: item indices of all lists.
+        owners: (n_items,) persons that have each item; one that nobody has counts half a person.
+        persons: how many there are.
+
+    Returns:
+        Bits; 0 where nothing is listed.
+
+    Source: Zhou et al. (2010), PNAS 107(10).
+    """
+    if not len(listed):
+        return 0.0
+    return float(-np.log2(np.maximum(owners[listed], 0.5) / persons).mean())

@@ -25,7 +25,7 @@ from ml.recommender_validation import RecommendationParams, fit_matrix, validate
 
 __all__ = ["RecommendationParams", "RecommendationRun", "recommend_partition"]
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 RECOMMENDATIONS_SCHEMA = pa.schema(
     [

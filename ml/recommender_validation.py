@@ -16,7 +16,7 @@ import pyarrow as pa
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from ml.als import AlsModel, AlsParams, fit_als, top_n
+from ml.als import AlsModel, AlsParams, TopN, fit_als, top_n
 from ml.gate import GateDecision, decide
 from ml.interactions import InteractionMatrix, Weighting, bm25_weights, build_matrix
 from ml.popularity import rank_by_popularity
@@ -24,12 +24,14 @@ from ml.ranking_metrics import (
     average_precision_at_k,
     coverage,
     ndcg_at_k,
+    novelty,
     rank_relevant,
     recall_at_k,
 )
 from ml.splits import split_by_date
 
 _BLOCK = 512
+_OF_RANKS = {"recall": recall_at_k, "ndcg": ndcg_at_k, "map": average_precision_at_k}
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ def validate(
     """
     k = params.top_n
     days = min(params.validation_days, span_days // 4)
-    values = np.zeros((2, 3, 0))
-    covered = (0.0, 0.0)
+    measured = _Measured.nothing()
     if days >= 1:
         train, held_out, cut = split_by_date(window, as_of, days)
         matrix = build_matrix(train, cut, params.weighting)
@@ -115,14 +116,11 @@ def validate(
         if len(persons):
             model, _ = fit_matrix(matrix, params)
             popular = _popularity_scores(train, cut, matrix, params)
-            values, covered = _measure(model, popular, matrix, persons, relevant, k)
-    gate = decide(f"ndcg@{k}", values[0, 1], values[1, 1], min_pairs=params.min_validation_persons)
-    measures = {"persons_validated": (float(values.shape[2]), float(values.shape[2]))}
-    if values.shape[2]:
-        for i, name in enumerate(("recall", "ndcg", "map")):
-            measures[f"{name}@{k}"] = (float(values[0, i].mean()), float(values[1, i].mean()))
-        measures[f"coverage@{k}"] = covered
-    return Validation(gate, measures)
+            measured = _measure(model, popular, matrix, persons, relevant, k)
+    ndcg = measured.ndcg
+    gate = decide(f"ndcg@{k}", ndcg[0], ndcg[1], min_pairs=params.min_validation_persons)
+    validated = float(ndcg.shape[1])
+    return Validation(gate, {"persons_validated": (validated, validated)} | measured.measures)
 
 
 def _relevant_products(
@@ -165,6 +163,19 @@ def _popularity_scores(
     return np.array([-float(place.get(p, last)) for p in matrix.product_ids])
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """NDCG of the model and of the baseline, (2, n persons), and the means of all measures."""
+
+    ndcg: npt.NDArray[np.float64]
+    measures: dict[str, tuple[float, float]]
+
+    @classmethod
+    def nothing(cls) -> _Measured:
+        """Nobody could be measured."""
+        return cls(np.zeros((2, 0)), {})
+
+
 def _measure(
     model: AlsModel,
     popular: npt.NDArray[np.float64],
@@ -172,28 +183,46 @@ def _measure(
     persons: npt.NDArray[np.int64],
     relevant: list[npt.NDArray[np.int64]],
     k: int,
-) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
-    """(2 sides, 3 measures, n persons), and the coverage of both."""
-    values = np.zeros((2, 3, len(persons)))
-    listed: tuple[list[Any], list[Any]] = ([], [])
+) -> _Measured:
+    """At k, on which the gate decides, and at twice as many."""
+    values = np.zeros((2, 2, len(_OF_RANKS), len(persons)))
+    listed: tuple[list[TopN], list[TopN]] = ([], [])
     for start in range(0, len(persons), _BLOCK):
         part = persons[start : start + _BLOCK]
         with threadpool_limits(limits=1, user_api="blas"):
             scores = model.user_factors[part] @ model.item_factors.T
         seen = matrix.weights[part].toarray() != 0
         for side, block in enumerate((scores, np.broadcast_to(popular, scores.shape))):
-            listed[side].append(top_n(block, k, seen).items)
+            listed[side].append(top_n(block, 2 * k, seen))
             for i, row in enumerate(part):
                 at = start + i
-                ranks = rank_relevant(block[i], relevant[at], _row(matrix, row))
-                values[side, :, at] = (
-                    recall_at_k(ranks, k),
-                    ndcg_at_k(ranks, k),
-                    average_precision_at_k(ranks, k),
-                )
-    n_items = len(matrix.product_ids)
-    covered = [coverage(np.concatenate(side), n_items) for side in listed]
-    return values, (covered[0], covered[1])
+                of_person = rank_relevant(block[i], relevant[at], _row(matrix, row))
+                values[side, :, :, at] = [
+                    [measure(of_person, depth) for measure in _OF_RANKS.values()]
+                    for depth in (k, 2 * k)
+                ]
+    owners = np.bincount(matrix.weights.indices, minlength=len(matrix.product_ids))
+    items, ranks = (
+        [np.concatenate([getattr(part, name) for part in side]) for side in listed]
+        for name in ("items", "ranks")
+    )
+    measures: dict[str, tuple[float, float]] = {}
+    for place, depth in enumerate((k, 2 * k)):
+        means = values[:, place].mean(axis=2)
+        for i, name in enumerate(_OF_RANKS):
+            measures[f"{name}@{depth}"] = (float(means[0, i]), float(means[1, i]))
+        model_lists, baseline_lists = (
+            side[of_side <= depth] for side, of_side in zip(items, ranks, strict=True)
+        )
+        measures[f"coverage@{depth}"] = (
+            coverage(model_lists, len(owners)),
+            coverage(baseline_lists, len(owners)),
+        )
+        measures[f"novelty@{depth}"] = (
+            novelty(model_lists, owners, len(matrix.person_ids)),
+            novelty(baseline_lists, owners, len(matrix.person_ids)),
+        )
+    return _Measured(values[:, 0, list(_OF_RANKS).index("ndcg")], measures)
 
 
 def _row(matrix: InteractionMatrix, row: int) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ from ml.ranking_metrics import (
     average_precision_at_k,
     coverage,
     ndcg_at_k,
+    novelty,
     rank_relevant,
     recall_at_k,
 )
@@ -32,6 +33,15 @@ def test_measures_by_hand() -> None:
     # Precision 1/1 at rank 1 and 2/3 at rank 3, over min(5, 3).
     assert average_precision_at_k(ranks, 5) == pytest.approx((1 + 2 / 3) / 3)
     assert coverage(np.array([4, 4, 2]), 8) == 0.25
+
+
+def test_novelty_by_hand() -> None:
+    # Of 8 persons 4, 1 and nobody, who counts half: 1, 3 and 4 bits.
+    owners = np.array([4, 1, 0, 8])
+    assert novelty(np.array([0, 1]), owners, 8) == 2.0
+    assert novelty(np.array([2]), owners, 8) == 4.0
+    assert novelty(np.array([3, 3]), owners, 8) == 0.0
+    assert novelty(np.array([], dtype=np.int64), owners, 8) == 0.0
 
 
 def test_ties_rank_a_relevant_item_last() -> None:

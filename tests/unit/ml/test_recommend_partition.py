@@ -80,6 +80,19 @@ def test_model_is_served_where_tastes_differ(run: RecommendationRun) -> None:
     assert run.similar_products.schema == SIMILAR_PRODUCTS_SCHEMA
 
 
+def test_everything_is_measured_at_ten_and_twenty(run: RecommendationRun) -> None:
+    values = {m["metric"]: (m["value"], m["baseline_value"]) for m in run.metrics}
+    for side in (0, 1):
+        assert 0 < values["recall@10"][side] < values["recall@20"][side] <= 1
+        assert values["coverage@10"][side] <= values["coverage@20"][side] <= 1
+        for name in ("ndcg", "map"):
+            assert 0 < values[f"{name}@10"][side] < values[f"{name}@20"][side] < 1
+    # What everybody is shown is what most have.
+    for depth in (10, 20):
+        assert values[f"coverage@{depth}"][0] >= values[f"coverage@{depth}"][1] > 0
+        assert values[f"novelty@{depth}"][0] > values[f"novelty@{depth}"][1] > 0
+
+
 def test_recommendations_are_of_the_persons_own_taste(run: RecommendationRun) -> None:
     rows = run.recommendations.filter(pc.equal(run.recommendations["rank"], 1)).to_pylist()
     hits = [int(r["person_id"][1:]) % 4 == int(r["product_id"][1:]) % 4 for r in rows]
