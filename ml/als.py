@@ -155,21 +155,25 @@ def top_n(scores: Any, n: int, excluded: Any = None) -> TopN:
         The lists; columns are in order of (score falling, column rising).
     """
     n_rows, n_items = scores.shape
-    # Worked on with the sign turned, since a partition puts the smallest first.
-    cost = np.negative(scores, dtype=np.float64)
+    # Worked on with the sign turned, since a partition puts the smallest first; and in the given
+    # precision, which for millions of cells is what it costs.
+    cost = np.negative(scores)
     if excluded is not None:
         cost[excluded] = np.inf
     if n_items == 0 or n_rows == 0 or n < 1:
         none = np.zeros(0, dtype=np.int64)
         return TopN(none, none, none, np.zeros(0))
     if n < n_items:
-        kth = np.partition(cost, n - 1, axis=1)[:, n - 1 : n]
-        rows, items = np.nonzero(cost <= kth + 10.0**-SCORE_DECIMALS)
-        listed = np.isfinite(cost[rows, items])
-        rows, items = rows[listed], items[listed]
+        kth = np.partition(cost, n - 1, axis=1)[:, n - 1 : n].astype(np.float64)
+        # All that may round to the n-th score: twice its step, since the bound is rounded itself.
+        bound = (kth + 2 * 10.0**-SCORE_DECIMALS).astype(cost.dtype)
+        rows, items = np.divmod(np.flatnonzero(cost <= bound), n_items)
     else:
-        rows, items = np.nonzero(np.isfinite(cost))
-    found = np.round(-cost[rows, items], SCORE_DECIMALS) + 0.0
+        rows, items = np.divmod(np.arange(n_rows * n_items), n_items)
+    found = -cost[rows, items].astype(np.float64)
+    listed = np.isfinite(found)
+    rows, items = rows[listed], items[listed]
+    found = np.round(found[listed], SCORE_DECIMALS) + 0.0
     order = np.lexsort((items, -found, rows))
     rows, items, found = rows[order], items[order], found[order]
     first = np.searchsorted(rows, np.arange(n_rows))
