@@ -1,0 +1,259 @@
+"""A semi-Markov chain over the names of events: what comes next, and after how long.
+
+Here: distributions of counted things, histories, the estimation from sequences, the drawing of
+steps. What an event says beside its name is in `log_model`.
+
+What comes next depends on the last few different names, on how often the last one stands in a row,
+and on a standing that the caller knows (whether something is in the cart). A step that too few
+persons took after a history is drawn after a shorter one instead, so that none is copied from one
+person. Waiting times follow the pair of names.
+
+Sources: Howard (1971), Dynamic Probabilistic Systems II (semi-Markov processes); Cleary, Witten
+(1984), Data Compression Using Adaptive Coding and Partial String Matching (shorter histories).
+"""
+
+import random
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import fsum
+from typing import Generic, NamedTuple, TypeVar, cast
+
+START, END = "(start)", "(end)"
+MEMORY = 3
+SUPPORT = 5
+# How often a name stands in a row is told apart up to here: slates and pings seldom go further.
+LONGEST_RUN = 8
+BINS = 40
+Context = tuple[str, int, tuple[str, ...]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Weights(Generic[T]):
+    """A distribution over a few values.
+
+    Attributes:
+        values: what can be drawn.
+        total: running totals of their weights, above 0.
+    """
+
+    values: tuple[T, ...]
+    total: tuple[float, ...]
+
+    def draw(self, rng: random.Random) -> T:
+        """One value."""
+        at = bisect(self.total, rng.random() * self.total[-1])
+        return self.values[min(at, len(self.total) - 1)]
+
+    def share(self, value: T) -> float:
+        """The probability of a value, 0 for one that is not there."""
+        if value not in self.values:
+            return 0.0
+        at = self.values.index(value)
+        return (self.total[at] - (self.total[at - 1] if at else 0.0)) / self.total[-1]
+
+
+def weigh(counts: Iterable[tuple[T, float]]) -> Weights[T]:
+    """Make a distribution of values and their weights, in this order.
+
+    Raises:
+        ValueError: no weight is above 0.
+    """
+    pairs = [(value, weight) for value, weight in counts if weight > 0]
+    if not pairs:
+        raise ValueError("no weight is above 0: nothing can be drawn")
+    values, weights = zip(*pairs, strict=True)
+    return Weights(values, tuple(accumulate(map(float, weights))))
+
+
+class Tally(Generic[T]):
+    """How often each value was seen, and with how many persons, who come one after the other."""
+
+    def __init__(self) -> None:
+        # value -> [times, persons, the last person]
+        self._seen: dict[T, list[int]] = {}
+
+    def add(self, value: T, person: int) -> None:
+        """A person had this value once more."""
+        seen = self._seen.get(value)
+        if seen is None:
+            self._seen[value] = [1, 1, person]
+            return
+        seen[0] += 1
+        if seen[2] != person:
+            seen[1] += 1
+            seen[2] = person
+
+    def kept(self, support: int) -> list[T]:
+        """What at least so many persons had, in order."""
+        return sorted(value for value, seen in self._seen.items() if seen[1] >= support)  # type: ignore[type-var]
+
+    def weights(self, support: int) -> Weights[T] | None:
+        """The distribution of what at least so many persons had; None where there is none."""
+        kept = self.kept(support)
+        if not kept:
+            return None
+        return Weights(tuple(kept), tuple(accumulate(float(self._seen[v][0]) for v in kept)))
+
+    def weights_and_rest(self, support: int) -> Weights[T | None] | None:
+        """The same, with None for all that fewer persons had; None where there is nothing else."""
+        kept = self.kept(support)
+        if not kept:
+            return None
+        times = [float(self._seen[value][0]) for value in kept]
+        rest = sum(seen[0] for seen in self._seen.values()) - fsum(times)
+        if not rest:
+            return Weights(tuple(kept), tuple(accumulate(times)))
+        return Weights((*kept, None), tuple(accumulate([*times, rest])))
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """A distribution of numbers: means of equally full bins of the sorted values."""
+
+    means: tuple[float, ...]
+
+    def draw(self, rng: random.Random) -> float:
+        """One number, on the line between the means of two neighbouring bins."""
+        at = min(max(rng.random() * len(self.means) - 0.5, 0.0), len(self.means) - 1.0)
+        low = int(at)
+        high = min(low + 1, len(self.means) - 1)
+        return self.means[low] + (at - low) * (self.means[high] - self.means[low])
+
+
+def bin_means(values: Iterable[float], support: int = SUPPORT) -> Quantiles | None:
+    """Sort numbers into bins of at least `support` each; None where there are fewer than that."""
+    ordered = sorted(values)
+    count = min(BINS, len(ordered) // support)
+    if not count:
+        return None
+    edges = [len(ordered) * k // count for k in range(count + 1)]
+    return Quantiles(tuple(fsum(ordered[a:b]) / (b - a) for a, b in pairwise(edges)))
+
+
+class Walk(NamedTuple):
+    """One session.
+
+    Attributes:
+        person: a number for whoever had it.
+        names: of the events, in order.
+        standings: before each event and, last, before the end: one more than names; not empty.
+        waits: ms between neighbours: one less than names.
+    """
+
+    person: int
+    names: Sequence[str]
+    standings: Sequence[str]
+    waits: Sequence[int]
+
+
+class History(NamedTuple):
+    """What the next step may depend on.
+
+    Attributes:
+        standing: of the person by now.
+        run: how often the last name stands in a row, at most LONGEST_RUN.
+        names: no two neighbours alike, the newest first.
+    """
+
+    standing: str
+    run: int = 1
+    names: tuple[str, ...] = (START,)
+
+    def after(self, name: str, standing: str, memory: int) -> "History":
+        """The history once an event of this name has happened."""
+        if name == self.names[0]:
+            return History(standing, min(self.run + 1, LONGEST_RUN), self.names)
+        return History(standing, 1, (name, *self.names)[:memory])
+
+    def contexts(self) -> Iterator[Context]:
+        """From all of it to the last name alone."""
+        for length in range(len(self.names), 0, -1):
+            yield self.standing, self.run, self.names[:length]
+        yield self.standing, 0, self.names[:1]
+        yield "", 0, self.names[:1]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """An estimated chain.
+
+    Attributes:
+        memory: how many different names a history holds.
+        steps: context to names that may come next; None stands for: as after a shorter context.
+        waits: (name, next name) to ms.
+        any_wait: ms, for pairs that were seen too seldom; None where hardly any was seen.
+    """
+
+    memory: int
+    steps: Mapping[Context, Weights[str | None]]
+    waits: Mapping[tuple[str, str], Quantiles]
+    any_wait: Quantiles | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all events that it can make."""
+        found = {name for weights in self.steps.values() for name in weights.values}
+        return frozenset(name for name in found if name is not None and name != END)
+
+    def following(self, rng: random.Random, history: History) -> str:
+        """The name of what comes next, or END."""
+        for context in history.contexts():
+            weights = self.steps.get(context)
+            name = weights.draw(rng) if weights is not None else None
+            if name is not None:
+                return name
+        return END
+
+    def wait(self, rng: random.Random, name: str, following: str) -> int:
+        """Milliseconds from one event to the next."""
+        found = self.waits.get((name, following), self.any_wait)
+        return round(found.draw(rng)) if found is not None else 0
+
+
+def fit_chain(walks: Iterable[Walk], memory: int = MEMORY, support: int = SUPPORT) -> Chain:
+    """Estimate a chain.
+
+    Args:
+        walks: those of a person follow each other.
+        memory: how many different names a history holds, at least 1.
+        support: by how many persons a step must have been taken after a history, at least 1.
+
+    Returns:
+        Shares of the steps that were taken, and waiting times of pairs that were seen at least
+        `support` times. The order of persons changes nothing.
+
+    Raises:
+        ValueError: memory or support is below 1.
+    """
+    if memory < 1 or support < 1:
+        raise ValueError(f"memory and support are at least 1, not {memory} and {support}")
+    counts: dict[Context, Tally[str]] = defaultdict(Tally)
+    waits: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for walk in walks:
+        history = History(walk.standings[0])
+        for at, name in enumerate((*walk.names, END)):
+            for context in history.contexts():
+                counts[context].add(name, walk.person)
+            if name != END:
+                history = history.after(name, walk.standings[at + 1], memory)
+        for pair, wait in zip(pairwise(walk.names), walk.waits, strict=True):
+            waits[pair].append(wait)
+    steps = ((context, _steps(context, counts[context], support)) for context in sorted(counts))
+    binned = ((pair, bin_means(waits[pair], support)) for pair in sorted(waits))
+    return Chain(
+        memory,
+        {context: weights for context, weights in steps if weights is not None},
+        {pair: found for pair, found in binned if found is not None},
+        bin_means((wait for pair in waits.values() for wait in pair), support),
+    )
+
+
+def _steps(context: Context, tally: Tally[str], support: int) -> Weights[str | None] | None:
+    """What enough persons did next; the rest is left to the shorter context, if there is one."""
+    is_last = not context[0]
+    weights = tally.weights(support) if is_last else tally.weights_and_rest(support)
+    return cast("Weights[str | None] | None", weights)
