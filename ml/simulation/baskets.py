@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from ml.simulation.settings import DAY
 
-BROWSING, CART, CHECKOUT = "browsing", "cart", "checkout"
-STANDINGS = (BROWSING, CART, CHECKOUT)
+LANDING, BROWSING, CART, CHECKOUT = "landing", "browsing", "cart", "checkout"
 # After so long without an event of its own a cart is taken for left (`cart_timeout_hours`).
 CART_LIFE = DAY
 _TOUCHES = frozenset({"cart_add", "cart_remove", "cart_view", "checkout"})
@@ -25,6 +24,7 @@ class Basket:
         focus_name: of the event that named it.
         slate: (event name, product) of what was shown since the last page was viewed.
         touched_at: moment of the cart's last event, ms.
+        pages: viewed in the session.
         is_checkout: whether the checkout was begun, this session, for what is in it.
     """
 
@@ -34,13 +34,16 @@ class Basket:
     slate: list[tuple[str, str | None]] = field(default_factory=list)
     touched_at: int = 0
     is_checkout: bool = False
+    pages: int = 0
 
     @property
     def standing(self) -> str:
         """Of the visitor by now."""
         if self.is_checkout:
             return CHECKOUT
-        return CART if self.items else BROWSING
+        if self.items:
+            return CART
+        return BROWSING if self.pages > 1 else LANDING
 
     def begin_session(self, moment: int) -> None:
         """A session begins: an old cart is gone, a checkout begins anew."""
@@ -48,6 +51,7 @@ class Basket:
         self.focus_name = ""
         self.slate = []
         self.is_checkout = False
+        self.pages = 0
         if self.items and moment - self.touched_at > CART_LIFE:
             self.items = {}
 
@@ -69,6 +73,7 @@ class Basket:
             self.touched_at = moment
         if role == "page_view":
             self.slate = []
+            self.pages += 1
         if role == "impression":
             self.slate.append((name, product))
         elif product is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml.simulation.baskets import BROWSING, Basket
+from ml.simulation.baskets import Basket
 from ml.simulation.log_visits import Calendar, Returns, fit_calendar, fit_returns
 from ml.simulation.log_wares import Event, Orders, Wares, WaresTally, fit_orders
 from ml.simulation.semi_markov import MEMORY, SUPPORT, Chain, Tally, Walk, Weights, fit_chain
@@ -194,6 +194,7 @@ def _fit_source(
     chain = fit_chain(walks, memory, support)
     if not chain.names:
         return None
+    days = (last - first).days + 1
     wares = counts.wares(support)
     drawn = {kind: tally.weights_and_rest(support) for kind, tally in traffic.items()}
     return Shoppers(
@@ -204,10 +205,8 @@ def _fit_source(
             for event in session.events
             if event.role is not None
         },
-        calendar=fit_calendar(
-            [session.start for session in sessions], first, (last - first).days + 1, support
-        ),
-        returns=fit_returns(visits, support),
+        calendar=fit_calendar([session.start for session in sessions], first, days, support),
+        returns=fit_returns(visits, days, support),
         wares=wares,
         orders=fit_orders(orders, wares.goods, support),
         devices=devices.weights_and_rest(support),
@@ -220,7 +219,7 @@ def kind_of(basket: Basket, *, is_new: bool) -> str:
     """Which kind of session begins."""
     if is_new:
         return NEW
-    return RETURNING if basket.standing == BROWSING else WITH_CART
+    return WITH_CART if basket.items else RETURNING
 
 
 def _sources(log: Log) -> Iterator[tuple[str, list[_Session]]]:
@@ -258,12 +257,17 @@ def _events_by_session(log: Log) -> dict[str, list[Event]]:
     )
     rest = ("session_id", "event_key", *EVENT_SCHEMA.names[3:])
     found: dict[str, list[Event]] = {}
-    for moment, session, key, name, role, *content in zip(
+    for moment, session, key, *content in zip(
         moments, *(_values(table, name) for name in rest), strict=True
     ):
         order = tuple(sorted(lines.get(key, ()), key=repr))
-        found.setdefault(session, []).append(Event(name, role, moment, *content, order))
+        found.setdefault(session, []).append(_event(moment, content, order))
     return found
+
+
+def _event(moment: int, content: Sequence[Any], lines: tuple[Any, ...]) -> Event:
+    name, role, product, category, brand, price, quantity, revenue = content
+    return Event(name, role, moment, product, category, brand, price, quantity, revenue, lines)
 
 
 def _values(table: pa.Table, name: str) -> list[Any]:

@@ -73,6 +73,7 @@ class _Person:
         self.device = shoppers.devices.draw(rng) if shoppers.devices else None
         self.country = shoppers.countries.draw(rng) if shoppers.countries else None
         self.basket = Basket()
+        self.sessions = 0
 
 
 class _Likeness:
@@ -87,7 +88,7 @@ class _Likeness:
         self.seed = seed
         self.currency = currency
         self._zero = datetime(start.year, start.month, start.day, tzinfo=UTC)
-        self._crowd: Crowd[_Person] = Crowd()
+        self._crowd: Crowd[_Person] = Crowd(shoppers.returns.loyalty)
         self._waiting: dict[int, list[Line]] = defaultdict(list)
 
     def day(self, day: int) -> list[str]:
@@ -101,7 +102,8 @@ class _Likeness:
 
     def _visit(self, rng: random.Random, start: int) -> None:
         gap = self.shoppers.returns.draw(rng)
-        person = self._crowd.take(start, gap) if gap is not None else None
+        day = start // DAY
+        person = self._crowd.take(rng, day - gap, start) if gap is not None else None
         is_new = person is None
         if person is None:
             person = _Person(rng, self.shoppers)
@@ -109,7 +111,8 @@ class _Likeness:
         traffic = self.shoppers.traffic.get(kind_of(person.basket, is_new=is_new))
         origin = traffic.draw(rng) if traffic is not None else None
         end = _Session(rng, self, person, start, origin or ("", "")).walk()
-        self._crowd.leave(person, start, end)
+        person.sessions += 1
+        self._crowd.leave(person, day, person.sessions, end)
 
     def write(self, moment: int, event_id: str, fields: dict[str, Any]) -> None:
         """Put a line to the day of its moment."""
@@ -136,7 +139,6 @@ class _Session:
         self.basket = person.basket
         self.moment = start
         self.origin = origin
-        self.pages = 0
         self._shown: list[str] = []
 
     def walk(self) -> int:
@@ -163,9 +165,9 @@ class _Session:
         fields: dict[str, Any] = {"event_name": name, "anonymous_id": self.person.anonymous_id}
         fields |= _said(device_type=self.person.device, country=self.person.country)
         if role == "page_view":
-            self.pages += 1
             self._shown = []
-            fields["page_path"] = f"/page/{self.pages}"
+        if role in ("page_view", "ping"):
+            fields["page_path"] = f"/page/{basket.pages + (role == 'page_view')}"
         if self.origin != ("", ""):
             fields |= _said(utm_source=self.origin[0], utm_medium=self.origin[1])
             self.origin = ("", "")

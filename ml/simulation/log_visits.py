@@ -5,7 +5,6 @@ in `semi_markov` and `log_wares`.
 """
 
 import random
-from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from itertools import groupby, pairwise
 from math import fsum
 from typing import Generic, TypeVar
 
-from ml.simulation.semi_markov import BINS, Weights, weigh
+from ml.simulation.semi_markov import Weights, weigh
 from ml.simulation.settings import DAY, HOUR, SESSION_GAP
 
 DAYS_A_WEEK = 7
+MOST_LOYAL = 8
 T = TypeVar("T")
 
 
@@ -52,27 +52,26 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Returns:
-    """How long ago the visitor of a session was there before.
+    """How many days ago the visitor of a session was there before, and who comes back.
 
     Attributes:
-        edges: ms, ascending; between two neighbours lies a bin of gaps.
-        bins: numbers of bins; None stands for: never, as far as the log tells.
+        days: ranges of days, first and last; None stands for: never, as far as the log tells.
+        loyalty: how likely a visitor is to come back after so many sessions, from one on; the last
+            one holds for all more.
     """
 
-    edges: tuple[float, ...]
-    bins: Weights[int | None]
+    days: Weights[tuple[int, int] | None]
+    loyalty: tuple[float, ...]
 
     @property
     def share(self) -> float:
         """Of sessions whose visitor was there before."""
-        return 1.0 - self.bins.share(None)
+        return 1.0 - self.days.share(None)
 
     def draw(self, rng: random.Random) -> int | None:
-        """Milliseconds since the beginning of the session before; None for a new visitor."""
-        at = self.bins.draw(rng)
-        if at is None:
-            return None
-        return int(rng.uniform(self.edges[at], self.edges[at + 1]))
+        """Days since the session before; None for a new visitor."""
+        drawn = self.days.draw(rng)
+        return rng.randint(*drawn) if drawn is not None else None
 
 
 def fit_calendar(starts: Sequence[int], first: date, days: int, support: int) -> Calendar:
@@ -132,78 +131,82 @@ def _hours(
     return tuple(found)
 
 
-def fit_returns(visits: Sequence[tuple[int, int]], support: int) -> Returns:
-    """Estimate how long ago a session's visitor was there before.
+def fit_returns(visits: Sequence[tuple[int, int]], days: int, support: int) -> Returns:
+    """Estimate how many days ago a session's visitor was there before.
 
-    A first visit in the log may have one before the log: it is a gap that is longer than the time
-    since the log's beginning, and the distribution is Kaplan and Meier's (1958).
+    A first visit in the log may have one before the log: its gap is longer than the time since
+    the log's beginning, and the distribution is that of Kaplan and Meier (1958).
 
     Args:
         visits: (visitor, ms since the log's beginning), in this order.
-        support: gaps in a bin, at least; and sessions still to be told at the longest gap.
+        days: of the log.
+        support: gaps in a range of days, at least; and sessions still to be told at its end.
 
     Returns:
         What is left of the distribution counts as new.
     """
-    told: list[tuple[int, bool]] = []
+    seen: Counter[int] = Counter()
+    censored: Counter[int] = Counter()
+    followed: dict[int, list[int]] = {}
     for _, group in groupby(visits, key=lambda visit: visit[0]):
-        moments = [moment for _, moment in group]
-        told.append((moments[0], False))
-        told += [(later - earlier, True) for earlier, later in pairwise(moments)]
-    # A gap that is seen comes before one of the same length that is not told.
-    told.sort(key=lambda gap: (gap[0], not gap[1]))
-    jumps: list[tuple[int, float]] = []
-    never = 1.0
-    for at, (gap, is_seen) in enumerate(told):
-        left = len(told) - at
+        on = [moment // DAY for _, moment in group]
+        censored[on[0]] += 1
+        seen.update(later - earlier for earlier, later in pairwise(on))
+        for number, day in enumerate(on):
+            # As much time to come back for each of them.
+            if day < days / 2:
+                there = followed.setdefault(min(number, MOST_LOYAL - 1), [0, 0])
+                there[0] += 1
+                there[1] += number + 1 < len(on) and on[number + 1] - day <= days / 2
+    ranges: list[tuple[tuple[int, int] | None, float]] = []
+    left, never, mass, count, first = len(visits), 1.0, 0.0, 0, 0
+    for gap in range(days):
         if left < support:
             break
-        if is_seen:
-            jumps.append((gap, never / left))
-            never -= never / left
-    count = min(BINS, len(jumps) // support)
-    if not count:
-        return Returns((), Weights((None,), (1.0,)))
-    bounds = [len(jumps) * k // count for k in range(count + 1)]
-    bins = [jumps[a:b] for a, b in pairwise(bounds)]
-    means = [fsum(g * w for g, w in some) / fsum(w for _, w in some) for some in bins]
-    inner = [(a + b) / 2 for a, b in pairwise(means)]
-    # As wide outwards as inwards, so that the mean of the outer bins is theirs; a gap of less
-    # than a session's would be no return.
-    lowest = max(float(SESSION_GAP), 2 * means[0] - inner[0]) if inner else means[0]
-    highest = 2 * means[-1] - inner[-1] if inner else means[0]
-    weights: list[tuple[int | None, float]] = [
-        (at, fsum(w for _, w in some)) for at, some in enumerate(bins)
+        mass += never * seen[gap] / left
+        never *= 1 - seen[gap] / left
+        count += seen[gap]
+        left -= seen[gap] + censored[gap]
+        if count >= support:
+            ranges.append(((first, gap), mass))
+            mass, count, first = 0.0, 0, gap + 1
+    told = fsum(weight for _, weight in ranges)
+    shares = [
+        followed[number][1] / followed[number][0]
+        for number in sorted(followed)
+        if followed[number][0] >= support
     ]
-    return Returns((lowest, *inner, highest), weigh([*weights, (None, never)]))
+    return Returns(weigh([*ranges, (None, max(0.0, 1 - told))]), tuple(shares) or (1.0,))
 
 
 class Crowd(Generic[T]):
-    """Visitors by the moment of their last session; sessions come in order of time."""
+    """Visitors by the day of their last session, and by how many they have had."""
 
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._visitors: list[T] = []
+    def __init__(self, loyalty: Sequence[float]) -> None:
+        self._loyalty = loyalty
+        self._days: dict[int, list[list[tuple[T, int]]]] = {}
 
-    def leave(self, visitor: T, start: int, end: int) -> None:
-        """A visitor's session is over; none began later."""
-        self._starts.append(start)
-        self._ends.append(end)
-        self._visitors.append(visitor)
+    def leave(self, visitor: T, day: int, sessions: int, end: int) -> None:
+        """A visitor's session, the last of so many, is over."""
+        levels = self._days.setdefault(day, [[] for _ in self._loyalty])
+        levels[min(sessions, len(self._loyalty)) - 1].append((visitor, end))
 
-    def take(self, moment: int, gap: int) -> T | None:
-        """Whoever's last session began about `gap` before the moment, and is well over.
-
-        None where that is before the first day, or nobody is left.
-        """
-        wanted = moment - gap
-        if wanted < 0:
+    def take(self, rng: random.Random, day: int, moment: int) -> T | None:
+        """Somebody whose last session was on a day and is well over; None where nobody is left."""
+        levels = self._days.get(day, [])
+        weights = (
+            [
+                (level, len(visitors) * loyal)
+                for level, (visitors, loyal) in enumerate(zip(levels, self._loyalty, strict=True))
+            ]
+            if levels
+            else []
+        )
+        if not any(weight > 0 for _, weight in weights):
             return None
-        at = min(bisect(self._starts, wanted), len(self._starts) - 1)
-        while at >= 0 and self._ends[at] + SESSION_GAP >= moment:
-            at -= 1
-        if at < 0:
+        visitors = levels[weigh(weights).draw(rng)]
+        at = rng.randrange(len(visitors))
+        if visitors[at][1] + SESSION_GAP >= moment:
             return None
-        del self._starts[at], self._ends[at]
-        return self._visitors.pop(at)
+        visitors[at], visitors[-1] = visitors[-1], visitors[at]
+        return visitors.pop()[0]

@@ -26,7 +26,7 @@ MEMORY = 3
 SUPPORT = 5
 # How often a name stands in a row is told apart up to here: slates and pings seldom go further.
 LONGEST_RUN = 8
-BINS = 40
+BINS = 200
 Context = tuple[str, int, tuple[str, ...]]
 T = TypeVar("T")
 
@@ -117,11 +117,8 @@ class Quantiles:
     means: tuple[float, ...]
 
     def draw(self, rng: random.Random) -> float:
-        """One number, on the line between the means of two neighbouring bins."""
-        at = min(max(rng.random() * len(self.means) - 0.5, 0.0), len(self.means) - 1.0)
-        low = int(at)
-        high = min(low + 1, len(self.means) - 1)
-        return self.means[low] + (at - low) * (self.means[high] - self.means[low])
+        """One of the means; on the line between two of them there may be nothing."""
+        return self.means[rng.randrange(len(self.means))]
 
 
 def bin_means(values: Iterable[float], support: int = SUPPORT) -> Quantiles | None:
