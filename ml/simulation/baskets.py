@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from ml.simulation.settings import DAY
 
-LANDING, BROWSING, CART, CHECKOUT = "landing", "browsing", "cart", "checkout"
+BROWSING, CART, CHECKOUT = "browsing", "cart", "checkout"
+# Said beside it as long as the session has not gone beyond the page that it began on.
+LANDING = " on landing"
 # After so long without an event of its own a cart is taken for left (`cart_timeout_hours`).
 CART_LIFE = DAY
 _TOUCHES = frozenset({"cart_add", "cart_remove", "cart_view", "checkout"})
@@ -39,11 +41,8 @@ class Basket:
     @property
     def standing(self) -> str:
         """Of the visitor by now."""
-        if self.is_checkout:
-            return CHECKOUT
-        if self.items:
-            return CART
-        return BROWSING if self.pages > 1 else LANDING
+        stage = CHECKOUT if self.is_checkout else CART if self.items else BROWSING
+        return stage if self.pages > 1 else stage + LANDING
 
     def begin_session(self, moment: int) -> None:
         """A session begins: an old cart is gone, a checkout begins anew."""

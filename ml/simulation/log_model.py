@@ -5,7 +5,7 @@ Here: what a log must hold, and the one walk over it. The parts are estimated in
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import groupby, pairwise
 from typing import Any
@@ -163,6 +163,7 @@ def _fit_source(
     sessions: Sequence[_Session], first: date, last: date, support: int, memory: int
 ) -> Shoppers | None:
     """Walk over the sessions of a source, visitor by visitor; None where nothing has support."""
+    sessions = _with_products(sessions, support)
     counts = WaresTally()
     devices: Tally[str] = Tally()
     countries: Tally[str] = Tally()
@@ -171,7 +172,7 @@ def _fit_source(
     }
     orders: list[tuple[int, Event, dict[str, float]]] = []
     walks: list[Walk] = []
-    visits: list[tuple[int, int]] = []
+    visits: list[tuple[int, int, bool]] = []
     for person, (_, group) in enumerate(groupby(sessions, key=lambda session: session.visitor)):
         basket = Basket()
         for number, session in enumerate(group):
@@ -180,7 +181,6 @@ def _fit_source(
                 devices.add(session.device or "", person)
                 countries.add(session.country or "", person)
             traffic[kind_of(basket, is_new=not number)].add(session.traffic, person)
-            visits.append((person, session.start))
             standings = [basket.standing]
             for event in session.events:
                 if event.role == "order":
@@ -189,6 +189,7 @@ def _fit_source(
                 counts.add(event, person, basket.focus, basket.focus_name, is_free=is_free)
                 basket.note(event.name, event.role, event.product, event.quantity, event.moment)
                 standings.append(basket.standing)
+            visits.append((person, session.start, bool(basket.items)))
             waits = [later.moment - event.moment for event, later in pairwise(session.events)]
             walks.append(Walk(person, [event.name for event in session.events], standings, waits))
     chain = fit_chain(walks, memory, support)
@@ -213,6 +214,22 @@ def _fit_source(
         countries=countries.weights_and_rest(support),
         traffic={kind: weights for kind, weights in drawn.items() if weights is not None},
     )
+
+
+def _with_products(sessions: Sequence[_Session], support: int) -> Sequence[_Session]:
+    """The sessions without what needs a product, where no product has enough visitors."""
+    visitors: dict[str, set[str]] = {}
+    for session in sessions:
+        for event in session.events:
+            if event.product is not None:
+                visitors.setdefault(event.product, set()).add(session.visitor)
+    if any(len(some) >= support for some in visitors.values()):
+        return sessions
+    kept = (
+        replace(session, events=[event for event in session.events if event.product is None])
+        for session in sessions
+    )
+    return [session for session in kept if session.events]
 
 
 def kind_of(basket: Basket, *, is_new: bool) -> str:

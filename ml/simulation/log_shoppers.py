@@ -88,7 +88,7 @@ class _Likeness:
         self.seed = seed
         self.currency = currency
         self._zero = datetime(start.year, start.month, start.day, tzinfo=UTC)
-        self._crowd: Crowd[_Person] = Crowd(shoppers.returns.loyalty)
+        self._crowd: Crowd[_Person] = Crowd(shoppers.returns)
         self._waiting: dict[int, list[Line]] = defaultdict(list)
 
     def day(self, day: int) -> list[str]:
@@ -102,8 +102,7 @@ class _Likeness:
 
     def _visit(self, rng: random.Random, start: int) -> None:
         gap = self.shoppers.returns.draw(rng)
-        day = start // DAY
-        person = self._crowd.take(rng, day - gap, start) if gap is not None else None
+        person = self._crowd.take(rng, start, gap) if gap is not None else None
         is_new = person is None
         if person is None:
             person = _Person(rng, self.shoppers)
@@ -112,7 +111,8 @@ class _Likeness:
         origin = traffic.draw(rng) if traffic is not None else None
         end = _Session(rng, self, person, start, origin or ("", "")).walk()
         person.sessions += 1
-        self._crowd.leave(person, day, person.sessions, end)
+        has_cart = bool(person.basket.items)
+        self._crowd.leave(person, person.sessions, start, end, has_cart=has_cart)
 
     def write(self, moment: int, event_id: str, fields: dict[str, Any]) -> None:
         """Put a line to the day of its moment."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby, pairwise
 from math import fsum
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from ml.simulation.semi_markov import Weights, weigh
@@ -58,15 +59,12 @@ class Returns:
         days: ranges of days, first and last; None stands for: never, as far as the log tells.
         loyalty: how likely a visitor is to come back after so many sessions, from one on; the last
             one holds for all more.
+        pull: how many times likelier somebody with a cart comes back on this day or the next.
     """
 
     days: Weights[tuple[int, int] | None]
     loyalty: tuple[float, ...]
-
-    @property
-    def share(self) -> float:
-        """Of sessions whose visitor was there before."""
-        return 1.0 - self.days.share(None)
+    pull: float = 1.0
 
     def draw(self, rng: random.Random) -> int | None:
         """Days since the session before; None for a new visitor."""
@@ -131,81 +129,101 @@ def _hours(
     return tuple(found)
 
 
-def fit_returns(visits: Sequence[tuple[int, int]], days: int, support: int) -> Returns:
+def fit_returns(visits: Sequence[tuple[int, int, bool]], days: int, support: int) -> Returns:
     """Estimate how many days ago a session's visitor was there before.
 
     A first visit in the log may have one before the log: its gap is longer than the time since
     the log's beginning, and the distribution is that of Kaplan and Meier (1958).
 
     Args:
-        visits: (visitor, ms since the log's beginning), in this order.
+        visits: visitor, ms since the log's beginning, whether something was left in the cart; in
+            this order.
         days: of the log.
         support: gaps in a range of days, at least; and sessions still to be told at its end.
 
     Returns:
         What is left of the distribution counts as new.
     """
-    seen: Counter[int] = Counter()
-    censored: Counter[int] = Counter()
-    followed: dict[int, list[int]] = {}
-    for _, group in groupby(visits, key=lambda visit: visit[0]):
-        on = [moment // DAY for _, moment in group]
-        censored[on[0]] += 1
-        seen.update(later - earlier for earlier, later in pairwise(on))
-        for number, day in enumerate(on):
-            # As much time to come back for each of them.
-            if day < days / 2:
-                there = followed.setdefault(min(number, MOST_LOYAL - 1), [0, 0])
-                there[0] += 1
-                there[1] += number + 1 < len(on) and on[number + 1] - day <= days / 2
+    visitors = [
+        [moment // DAY for _, moment, _ in group] for _, group in groupby(visits, key=itemgetter(0))
+    ]
+    seen = Counter(later - earlier for on in visitors for earlier, later in pairwise(on))
+    not_seen = Counter(on[0] for on in visitors)
     ranges: list[tuple[tuple[int, int] | None, float]] = []
-    left, never, mass, count, first = len(visits), 1.0, 0.0, 0, 0
+    left, never, share, count, first = len(visits), 1.0, 0.0, 0, 0
     for gap in range(days):
         if left < support:
             break
-        mass += never * seen[gap] / left
+        share += never * seen[gap] / left
         never *= 1 - seen[gap] / left
         count += seen[gap]
-        left -= seen[gap] + censored[gap]
+        left -= seen[gap] + not_seen[gap]
         if count >= support:
-            ranges.append(((first, gap), mass))
-            mass, count, first = 0.0, 0, gap + 1
+            ranges.append(((first, gap), share))
+            share, count, first = 0.0, 0, gap + 1
     told = fsum(weight for _, weight in ranges)
-    shares = [
-        followed[number][1] / followed[number][0]
-        for number in sorted(followed)
-        if followed[number][0] >= support
-    ]
-    return Returns(weigh([*ranges, (None, max(0.0, 1 - told))]), tuple(shares) or (1.0,))
+    if told < 1:
+        ranges.append((None, 1 - told))
+    return Returns(weigh(ranges), _loyalty(visitors, days, support), _pull(visits, days, support))
+
+
+def _loyalty(visitors: Sequence[Sequence[int]], days: int, support: int) -> tuple[float, ...]:
+    """Shares that come back within half the log, by how many sessions they have had."""
+    there: Counter[int] = Counter()
+    back: Counter[int] = Counter()
+    for on in visitors:
+        for number, day in enumerate(on):
+            # Of the first half alone: as much time to come back for each of them.
+            if day < days / 2:
+                level = min(number, MOST_LOYAL - 1)
+                there[level] += 1
+                back[level] += number + 1 < len(on) and on[number + 1] - day <= days / 2
+    shares = (back[level] / there[level] for level in sorted(there) if there[level] >= support)
+    return tuple(shares) or (1.0,)
+
+
+def _pull(visits: Sequence[tuple[int, int, bool]], days: int, support: int) -> float:
+    """How much likelier a return by the next day is with something in the cart."""
+    there, back = [0, 0], [0, 0]
+    # The last one has nobody after it; what follows nothing never comes back.
+    for (visitor, moment, has_cart), later in zip(
+        visits, [*visits[1:], (-1, 0, False)], strict=True
+    ):
+        if moment // DAY < days - 1:
+            there[has_cart] += 1
+            back[has_cart] += later[0] == visitor and later[1] // DAY - moment // DAY <= 1
+    if min(back) < support:
+        return 1.0
+    return (back[1] / there[1]) / (back[0] / there[0])
 
 
 class Crowd(Generic[T]):
-    """Visitors by the day of their last session, and by how many they have had."""
+    """Visitors by the day of their last session, how many they have had, and their carts."""
 
-    def __init__(self, loyalty: Sequence[float]) -> None:
-        self._loyalty = loyalty
-        self._days: dict[int, list[list[tuple[T, int]]]] = {}
+    def __init__(self, returns: Returns) -> None:
+        self._weights = [(loyalty, loyalty * returns.pull) for loyalty in returns.loyalty]
+        # day -> level of loyalty -> without and with something in the cart
+        self._days: dict[int, list[tuple[list[tuple[T, int]], list[tuple[T, int]]]]] = {}
 
-    def leave(self, visitor: T, day: int, sessions: int, end: int) -> None:
+    def leave(self, visitor: T, sessions: int, start: int, end: int, *, has_cart: bool) -> None:
         """A visitor's session, the last of so many, is over."""
-        levels = self._days.setdefault(day, [[] for _ in self._loyalty])
-        levels[min(sessions, len(self._loyalty)) - 1].append((visitor, end))
+        levels = self._days.setdefault(start // DAY, [([], []) for _ in self._weights])
+        levels[min(sessions, len(levels)) - 1][has_cart].append((visitor, end))
 
-    def take(self, rng: random.Random, day: int, moment: int) -> T | None:
-        """Somebody whose last session was on a day and is well over; None where nobody is left."""
-        levels = self._days.get(day, [])
-        weights = (
-            [
-                (level, len(visitors) * loyal)
-                for level, (visitors, loyal) in enumerate(zip(levels, self._loyalty, strict=True))
-            ]
-            if levels
-            else []
-        )
-        if not any(weight > 0 for _, weight in weights):
+    def take(self, rng: random.Random, moment: int, gap: int) -> T | None:
+        """Somebody whose last session was so many days before; None where nobody is found."""
+        groups = [
+            (group, weight[has_cart and gap <= 1] * len(group))
+            for level, weight in zip(
+                self._days.get(moment // DAY - gap, ()), self._weights, strict=False
+            )
+            for has_cart, group in enumerate(level)
+        ]
+        if not any(weight for _, weight in groups):
             return None
-        visitors = levels[weigh(weights).draw(rng)]
+        visitors = weigh(groups).draw(rng)
         at = rng.randrange(len(visitors))
+        # Within a session's gap it would be no other session.
         if visitors[at][1] + SESSION_GAP >= moment:
             return None
         visitors[at], visitors[-1] = visitors[-1], visitors[at]

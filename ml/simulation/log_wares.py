@@ -110,6 +110,7 @@ class WaresTally:
         self._categories: dict[str, Tally[str]] = defaultdict(Tally)
         self._brands: dict[str, Tally[str]] = defaultdict(Tally)
         self._prices: dict[str, list[float]] = defaultdict(list)
+        self._priced: Tally[str] = Tally()
         self._chosen: dict[str, Tally[str]] = defaultdict(Tally)
         self._quantities: dict[str, Tally[float]] = defaultdict(Tally)
         self._stays: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -154,15 +155,17 @@ class WaresTally:
             self.products.add(product, person)
             if price is not None:
                 self._prices[product].append(price)
+                self._priced.add(product, person)
 
     def wares(self, support: int) -> Wares:
         """The estimate, of what at least `support` persons had."""
         names = sorted(self._count)
+        priced = frozenset(self._priced.kept(support))
         goods = {
             product: Good(
                 _most(self._categories.get(product), support),
                 _most(self._brands.get(product), support),
-                _mean(self._prices.get(product, ()), support),
+                _mean(self._prices[product]) if product in priced else None,
             )
             for product in self.products.kept(support)
         }
@@ -250,5 +253,5 @@ def _most(tally: Tally[str] | None, support: int) -> str | None:
     return max(weights.values, key=weights.share) if weights is not None else None
 
 
-def _mean(prices: Sequence[float], support: int) -> float | None:
-    return round(fsum(prices) / len(prices), 2) if len(prices) >= support else None
+def _mean(prices: Sequence[float]) -> float:
+    return round(fsum(prices) / len(prices), 2)

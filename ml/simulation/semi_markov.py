@@ -15,7 +15,7 @@ Sources: Howard (1971), Dynamic Probabilistic Systems II (semi-Markov processes)
 import random
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import fsum
@@ -55,6 +55,15 @@ class Weights(Generic[T]):
         at = self.values.index(value)
         return (self.total[at] - (self.total[at - 1] if at else 0.0)) / self.total[-1]
 
+    def only(self, values: Container[T]) -> "Weights[T] | None":
+        """The same, of what is among these values; None where that is nothing."""
+        left = [(value, self.share(value)) for value in self.values if value in values]
+        return weigh(left) if left else None
+
+    def without(self, value: T) -> "Weights[T] | None":
+        """The same without one value; None where nothing else is there."""
+        return self.only([one for one in self.values if one != value])
+
 
 def weigh(counts: Iterable[tuple[T, float]]) -> Weights[T]:
     """Make a distribution of values and their weights, in this order.
@@ -86,6 +95,10 @@ class Tally(Generic[T]):
         if seen[2] != person:
             seen[1] += 1
             seen[2] = person
+
+    def values(self) -> Iterable[T]:
+        """All that was seen."""
+        return self._seen
 
     def kept(self, support: int) -> list[T]:
         """What at least so many persons had, in order."""
@@ -175,35 +188,60 @@ class History(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Step:
+    """What came next in a context.
+
+    Attributes:
+        weights: names that enough persons went on with; None for the rest.
+        rest: names that fewer persons went on with, None among them.
+    """
+
+    weights: Weights[str | None]
+    rest: frozenset[str | None]
+
+    def of(self, wanted: frozenset[str | None]) -> Weights[str | None] | None:
+        """The part of it that concerns some names; None where there is none."""
+        names = wanted - {None}
+        return self.weights.only(names | {None} if names & self.rest else names)
+
+
+@dataclass(frozen=True)
 class Chain:
     """An estimated chain.
 
     Attributes:
         memory: how many different names a history holds.
-        steps: context to names that may come next; None stands for: as after a shorter context.
+        steps: context to what comes next; for the rest, in which proportion a shorter context says.
         waits: (name, next name) to ms.
         any_wait: ms, for pairs that were seen too seldom; None where hardly any was seen.
     """
 
     memory: int
-    steps: Mapping[Context, Weights[str | None]]
+    steps: Mapping[Context, Step]
     waits: Mapping[tuple[str, str], Quantiles]
     any_wait: Quantiles | None
 
     @property
     def names(self) -> frozenset[str]:
         """Of all events that it can make."""
-        found = {name for weights in self.steps.values() for name in weights.values}
+        found = {name for step in self.steps.values() for name in step.weights.values}
         return frozenset(name for name in found if name is not None and name != END)
 
     def following(self, rng: random.Random, history: History) -> str:
         """The name of what comes next, or END."""
-        for context in history.contexts():
-            weights = self.steps.get(context)
-            name = weights.draw(rng) if weights is not None else None
+        known = [self.steps[c] for c in history.contexts() if c in self.steps]
+        wanted: frozenset[str | None] | None = None
+        for step in known:
+            weights = step.weights if wanted is None else step.of(wanted)
+            if weights is None:
+                continue
+            name = weights.draw(rng)
             if name is not None:
                 return name
-        return END
+            wanted = step.rest if wanted is None else step.rest & wanted
+        # What too few did here, too few did anywhere.
+        told = known[0].weights.without(None) if known else None
+        return (told.draw(rng) if told is not None else None) or END
 
     def wait(self, rng: random.Random, name: str, following: str) -> int:
         """Milliseconds from one event to the next."""
@@ -239,18 +277,22 @@ def fit_chain(walks: Iterable[Walk], memory: int = MEMORY, support: int = SUPPOR
                 history = history.after(name, walk.standings[at + 1], memory)
         for pair, wait in zip(pairwise(walk.names), walk.waits, strict=True):
             waits[pair].append(wait)
-    steps = ((context, _steps(context, counts[context], support)) for context in sorted(counts))
+    steps = ((context, _step(context, counts[context], support)) for context in sorted(counts))
     binned = ((pair, bin_means(waits[pair], support)) for pair in sorted(waits))
     return Chain(
         memory,
-        {context: weights for context, weights in steps if weights is not None},
+        {context: step for context, step in steps if step is not None},
         {pair: found for pair, found in binned if found is not None},
         bin_means((wait for pair in waits.values() for wait in pair), support),
     )
 
 
-def _steps(context: Context, tally: Tally[str], support: int) -> Weights[str | None] | None:
+def _step(context: Context, tally: Tally[str], support: int) -> Step | None:
     """What enough persons did next; the rest is left to the shorter context, if there is one."""
     is_last = not context[0]
-    weights = tally.weights(support) if is_last else tally.weights_and_rest(support)
-    return cast("Weights[str | None] | None", weights)
+    found = tally.weights(support) if is_last else tally.weights_and_rest(support)
+    if found is None:
+        return None
+    weights = cast("Weights[str | None]", found)
+    rest: set[str | None] = set() if is_last else set(tally.values())
+    return Step(weights, frozenset(rest.difference(weights.values)))
