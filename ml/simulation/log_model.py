@@ -16,7 +16,7 @@ from ml.simulation.baskets import Basket
 from ml.simulation.log_visits import Calendar, Returns, fit_calendar, fit_returns
 from ml.simulation.log_wares import Event, Orders, Wares, WaresTally, fit_orders
 from ml.simulation.semi_markov import MEMORY, SUPPORT, Chain, Tally, Walk, Weights, fit_chain
-from ml.simulation.settings import DAY
+from ml.simulation.settings import DAY, SESSION_GAP
 
 SESSION_SCHEMA = pa.schema(
     [
@@ -163,57 +163,78 @@ def _fit_source(
     sessions: Sequence[_Session], first: date, last: date, support: int, memory: int
 ) -> Shoppers | None:
     """Walk over the sessions of a source, visitor by visitor; None where nothing has support."""
-    sessions = _with_products(sessions, support)
-    counts = WaresTally()
-    devices: Tally[str] = Tally()
-    countries: Tally[str] = Tally()
-    traffic: dict[str, Tally[tuple[str, str]]] = {
-        kind: Tally() for kind in (NEW, RETURNING, WITH_CART)
-    }
-    orders: list[tuple[int, Event, dict[str, float]]] = []
-    walks: list[Walk] = []
-    visits: list[tuple[int, int, bool]] = []
-    for person, (_, group) in enumerate(groupby(sessions, key=lambda session: session.visitor)):
+    counts = _Counts()
+    some = _with_products(sessions, support)
+    for person, (_, group) in enumerate(groupby(some, key=lambda session: session.visitor)):
         basket = Basket()
         for number, session in enumerate(group):
-            basket.begin_session(session.start)
-            if not number:
-                devices.add(session.device or "", person)
-                countries.add(session.country or "", person)
-            traffic[kind_of(basket, is_new=not number)].add(session.traffic, person)
-            standings = [basket.standing]
-            for event in session.events:
-                if event.role == "order":
-                    orders.append((person, event, dict(basket.items)))
-                is_free = not basket.chooses(event.role)
-                counts.add(event, person, basket.focus, basket.focus_name, is_free=is_free)
-                basket.note(event.name, event.role, event.product, event.quantity, event.moment)
-                standings.append(basket.standing)
-            visits.append((person, session.start, bool(basket.items)))
-            waits = [later.moment - event.moment for event, later in pairwise(session.events)]
-            walks.append(Walk(person, [event.name for event in session.events], standings, waits))
-    chain = fit_chain(walks, memory, support)
-    if not chain.names:
-        return None
-    days = (last - first).days + 1
-    wares = counts.wares(support)
-    drawn = {kind: tally.weights_and_rest(support) for kind, tally in traffic.items()}
-    return Shoppers(
-        chain=chain,
-        roles={
-            event.name: event.role
-            for session in sessions
-            for event in session.events
-            if event.role is not None
-        },
-        calendar=fit_calendar([session.start for session in sessions], first, days, support),
-        returns=fit_returns(visits, days, support),
-        wares=wares,
-        orders=fit_orders(orders, wares.goods, support),
-        devices=devices.weights_and_rest(support),
-        countries=countries.weights_and_rest(support),
-        traffic={kind: weights for kind, weights in drawn.items() if weights is not None},
-    )
+            counts.add(person, session, basket, is_new=not number)
+    return counts.shoppers(first, (last - first).days + 1, support, memory)
+
+
+class _Counts:
+    """What is counted of sessions; those of a person follow each other, by time."""
+
+    def __init__(self) -> None:
+        self.wares = WaresTally()
+        self.devices: Tally[str] = Tally()
+        self.countries: Tally[str] = Tally()
+        self.traffic: dict[str, Tally[tuple[str, str]]] = {
+            kind: Tally() for kind in (NEW, RETURNING, WITH_CART)
+        }
+        self.roles: dict[str, str] = {}
+        self.orders: list[tuple[int, Event, dict[str, float]]] = []
+        self.walks: list[Walk] = []
+        self.visits: list[tuple[int, int, bool]] = []
+
+    def add(self, person: int, session: _Session, basket: Basket, *, is_new: bool) -> None:
+        """Count a session; `basket` is the person's, and goes on with it."""
+        basket.begin_session(session.start)
+        if is_new:
+            self.devices.add(session.device or "", person)
+            self.countries.add(session.country or "", person)
+        self.traffic[kind_of(basket, is_new=is_new)].add(session.traffic, person)
+        standings = [basket.standing]
+        for event in session.events:
+            self._add_event(person, event, basket)
+            standings.append(basket.standing)
+        names = [event.name for event in session.events]
+        # A tracker's own sessions may have longer gaps; here they would be cut.
+        waits = [
+            min(later.moment - event.moment, SESSION_GAP)
+            for event, later in pairwise(session.events)
+        ]
+        self.walks.append(Walk(person, names, standings, waits))
+        self.visits.append((person, session.start, bool(basket.items)))
+
+    def _add_event(self, person: int, event: Event, basket: Basket) -> None:
+        if event.role is not None:
+            self.roles[event.name] = event.role
+        if event.role == "order":
+            self.orders.append((person, event, dict(basket.items)))
+        is_free = not basket.chooses(event.role)
+        self.wares.add(event, person, basket.focus, basket.focus_name, is_free=is_free)
+        basket.note(event.name, event.role, event.product, event.quantity, event.moment)
+
+    def shoppers(self, first: date, days: int, support: int, memory: int) -> Shoppers | None:
+        """What follows from the counts; None where no beginning of a session has support."""
+        chain = fit_chain(self.walks, memory, support)
+        if not chain.begins:
+            return None
+        wares = self.wares.wares(support)
+        traffic = {kind: some.weights_and_rest(support) for kind, some in self.traffic.items()}
+        starts = [start for _, start, _ in self.visits]
+        return Shoppers(
+            chain=chain,
+            roles=self.roles,
+            calendar=fit_calendar(starts, first, days, support),
+            returns=fit_returns(self.visits, days, support),
+            wares=wares,
+            orders=fit_orders(self.orders, wares.goods, support),
+            devices=self.devices.weights_and_rest(support),
+            countries=self.countries.weights_and_rest(support),
+            traffic={kind: some for kind, some in traffic.items() if some is not None},
+        )
 
 
 def _with_products(sessions: Sequence[_Session], support: int) -> Sequence[_Session]:

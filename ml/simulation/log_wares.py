@@ -161,19 +161,23 @@ class WaresTally:
         """The estimate, of what at least `support` persons had."""
         names = sorted(self._count)
         priced = frozenset(self._priced.kept(support))
+        kept = self.products.kept(support)
+        # A cart must have a value: where most goods have a price, those without are left out.
+        if 2 * len(priced) > len(kept):
+            kept = [product for product in kept if product in priced]
         goods = {
             product: Good(
                 _most(self._categories.get(product), support),
                 _most(self._brands.get(product), support),
                 _mean(self._prices[product]) if product in priced else None,
             )
-            for product in self.products.kept(support)
+            for product in kept
         }
-        chosen = {name: self._chosen[name].weights(support) for name in sorted(self._chosen)}
+        chosen = {name: _of(goods, self._chosen[name], support) for name in sorted(self._chosen)}
         quantities = {n: self._quantities[n].weights(support) for n in sorted(self._quantities)}
         return Wares(
             goods=goods,
-            liked=self.products.weights(support),
+            liked=_of(goods, self.products, support),
             chosen={name: weights for name, weights in chosen.items() if weights is not None},
             named={name: self._count[name][1] / self._count[name][0] for name in names},
             stays={
@@ -220,7 +224,7 @@ def fit_orders(
             pairs.append((order.revenue, value))
     return Orders(
         extra=extra.weights(support),
-        extra_products=products.weights(support),
+        extra_products=_of(goods, products, support),
         extra_quantities=quantities.weights(support),
         valued=len(stated) / len(orders) if orders else 0.0,
         ratios=_ratios(pairs, support),
@@ -245,6 +249,12 @@ def _ratios(pairs: Sequence[tuple[float, float]], support: int) -> Quantiles | N
     mean = fsum(found.means) / len(found.means)
     whole = fsum(revenue for revenue, _ in pairs) / fsum(value for _, value in pairs)
     return Quantiles(tuple(ratio * whole / mean for ratio in found.means)) if mean > 0 else found
+
+
+def _of(goods: Mapping[str, Good], tally: Tally[str], support: int) -> Weights[str] | None:
+    """The distribution over products that are known."""
+    weights = tally.weights(support)
+    return weights.only(goods) if weights is not None else None
 
 
 def _most(tally: Tally[str] | None, support: int) -> str | None:

@@ -222,10 +222,9 @@ class Chain:
     any_wait: Quantiles | None
 
     @property
-    def names(self) -> frozenset[str]:
-        """Of all events that it can make."""
-        found = {name for step in self.steps.values() for name in step.weights.values}
-        return frozenset(name for name in found if name is not None and name != END)
+    def begins(self) -> bool:
+        """Whether it can make a first event."""
+        return ("", 0, (START,)) in self.steps
 
     def following(self, rng: random.Random, history: History) -> str:
         """The name of what comes next, or END."""
