@@ -7,7 +7,7 @@ estimated and drawn is in `ml.simulation`.
 import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -151,6 +151,8 @@ def run(args: argparse.Namespace, home: Path) -> int:
     print("to load them, make the folder the landing of another FOOTFALL_HOME, with the sources")
     for source in model.sources:
         print(f"  {source}: {{format: canonical}}")
+    if start + timedelta(days=choices.days - 1) > datetime.now(UTC).date():
+        print("days to come are loaded when they have come; --start takes an earlier one")
     return 0
 
 

@@ -223,21 +223,22 @@ def test_what_few_visitors_had_does_not_go_out(log: Log) -> None:
     assert "P-RARE" in "\n".join(lines(lower, days=1))
 
 
-RARE = ("P-RARE", "rare category", "rare brand", "4711", "rare country", "rare source")
+RARE = ("P-RARE", "rare category", "rare brand", "4711.25", "rare country", "rare source")
 
 
 def with_rare(log: Log, visitors: int) -> Log:
-    """The log with some visitors from a place of their own, each looking at a product often."""
+    """The log with some visitors from a place of their own, each looking at a product time and again."""
     session_ids = [f"rare {k}" for k in range(visitors)]
     template = log.events.filter(pc.equal(log.events["event_name"], "product_viewed")).slice(0, 1)
-    row = template.to_pylist()[0] | {
+    other = template.to_pylist()[0]
+    row = other | {
         "product_id": "P-RARE",
         "category": "rare category",
         "brand": "rare brand",
-        "price": 4711.0,
+        "price": 4711.25,
     }
     rows = [
-        row | {"session_id": session, "event_key": f"{session} {k}"}
+        (row, other)[k % 2] | {"session_id": session, "event_key": f"{session} {k}"}
         for session in session_ids
         for k in range(50)
     ]
