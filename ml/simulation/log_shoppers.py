@@ -7,7 +7,7 @@ and traffic sources that enough visitors had, and nothing else.
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,13 +16,15 @@ from ml.simulation.baskets import Basket
 from ml.simulation.log_model import LogModel, Shoppers, kind_of
 from ml.simulation.log_visits import Crowd
 from ml.simulation.log_wares import value_of
-from ml.simulation.semi_markov import END, History
+from ml.simulation.semi_markov import END, History, Weights
 from ml.simulation.settings import DAY
 from ml.simulation.shop import DayFile
 
 FILE_NAME = "events.jsonl.gz"
 # A chain whose end is hardly ever seen must come to one.
 MOST_EVENTS = 5_000
+# Before those that are left are counted, which takes as long as there are products.
+MOST_TRIES = 5
 Line = tuple[int, str, str]
 
 
@@ -220,13 +222,7 @@ class _Session:
     def _order(self) -> dict[str, Any]:
         """What is in the cart and beside it, and what it is worth."""
         rng, orders, goods = self.rng, self.shoppers.orders, self.shoppers.wares.goods
-        held = dict(self.basket.items)
-        for _ in range(orders.extra.draw(rng) if orders.extra is not None else 0):
-            if orders.extra_products is None:
-                break
-            product = orders.extra_products.draw(rng)
-            more = orders.extra_quantities.draw(rng) if orders.extra_quantities is not None else 1.0
-            held[product] = held.get(product, 0.0) + more
+        held = self._held()
         fields: dict[str, Any] = {
             "order_id": f"L-{rng.getrandbits(64):016x}",
             "currency": self.likeness.currency,
@@ -254,6 +250,30 @@ class _Session:
         if lines:
             fields["properties"] = {"products": lines}
         return fields
+
+    def _held(self) -> dict[str, float]:
+        """What is ordered: the cart, and so many other products beside it as orders have."""
+        rng, orders = self.rng, self.shoppers.orders
+        held = dict(self.basket.items)
+        if orders.extra is None or orders.extra_products is None:
+            return held
+        for _ in range(orders.extra.draw(rng)):
+            product = _another(rng, orders.extra_products, held)
+            if product is None:
+                break
+            quantities = orders.extra_quantities
+            held[product] = quantities.draw(rng) if quantities is not None else 1.0
+        return held
+
+
+def _another(rng: random.Random, weights: Weights[str], held: Container[str]) -> str | None:
+    """A value that is not held yet; None where all are."""
+    for _ in range(MOST_TRIES):
+        drawn = weights.draw(rng)
+        if drawn not in held:
+            return drawn
+    left = weights.only({value for value in weights.values if value not in held})
+    return left.draw(rng) if left is not None else None
 
 
 def _kin(name: str) -> str:

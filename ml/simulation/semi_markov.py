@@ -57,12 +57,17 @@ class Weights(Generic[T]):
 
     def only(self, values: Container[T]) -> "Weights[T] | None":
         """The same, of what is among these values; None where that is nothing."""
-        left = [(value, self.share(value)) for value in self.values if value in values]
+        left = [(value, weight) for value, weight in self._pairs() if value in values]
         return weigh(left) if left else None
 
     def without(self, value: T) -> "Weights[T] | None":
         """The same without one value; None where nothing else is there."""
-        return self.only([one for one in self.values if one != value])
+        left = [(one, weight) for one, weight in self._pairs() if one != value]
+        return weigh(left) if left else None
+
+    def _pairs(self) -> Iterator[tuple[T, float]]:
+        weights = (after - before for before, after in pairwise((0.0, *self.total)))
+        return zip(self.values, weights, strict=True)
 
 
 def weigh(counts: Iterable[tuple[T, float]]) -> Weights[T]:
