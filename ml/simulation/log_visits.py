@@ -211,12 +211,25 @@ class Crowd(Generic[T]):
         levels[min(sessions, len(levels)) - 1][has_cart].append((visitor, end))
 
     def take(self, rng: random.Random, moment: int, gap: int) -> T | None:
-        """Somebody whose last session was so many days before; None where nobody is found."""
+        """Somebody whose last session was so many days before, or nearly so.
+
+        None where that is before the first day, or nobody is found.
+        """
+        today = moment // DAY
+        if gap > today:
+            return None
+        # From a day that nobody is left of, to the nearest one.
+        for apart in range(gap + 1):
+            for days in {gap + apart: None, gap - apart: None}:
+                visitor = self._take(rng, today - days, moment, is_near=days <= 1)
+                if visitor is not None:
+                    return visitor
+        return None
+
+    def _take(self, rng: random.Random, day: int, moment: int, *, is_near: bool) -> T | None:
         groups = [
-            (group, weight[has_cart and gap <= 1] * len(group))
-            for level, weight in zip(
-                self._days.get(moment // DAY - gap, ()), self._weights, strict=False
-            )
+            (group, weight[has_cart and is_near] * len(group))
+            for level, weight in zip(self._days.get(day, ()), self._weights, strict=False)
             for has_cart, group in enumerate(level)
         ]
         if not any(weight for _, weight in groups):

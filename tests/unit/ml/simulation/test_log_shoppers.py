@@ -17,7 +17,7 @@ from ml.simulation.log_model import Log, LogModel, fit_log
 from ml.simulation.log_shoppers import generate
 from ml.simulation.log_wares import Good
 from ml.simulation.semi_markov import END, Step, Weights
-from tests.unit.ml.simulation.shop_log import (
+from tests.shop_log import (
     FUNNEL,
     Event,
     distances,
@@ -42,6 +42,7 @@ NEAR = {
     "converting": 0.02,
     "order value": 0.15,
     "sessions": 0.06,
+    "visitors": 0.06,
     "visits": 0.06,
     "names": 0.08,
 }
@@ -118,7 +119,7 @@ def test_the_distances_of_values_and_visits_see_other_ones(
     calendar = replace(shop.calendar, means=tuple(mean * 1.2 for mean in shop.calendar.means))
     other = with_shop(model, wares=replace(shop.wares, goods=goods), calendar=calendar)
     found = distances(sessions, sessions_of(draw(other)))
-    of_values = {"order value", "sessions", "visits"}
+    of_values = {"order value", "sessions", "visitors", "visits"}
     assert {name for name in of_values if found[name] > NEAR[name]} == of_values
 
 

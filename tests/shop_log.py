@@ -133,14 +133,15 @@ def distances(
 
     Kolmogorov-Smirnov distances of events and of seconds a session; differences of the rates of
     the funnel's steps and of sessions with an order; relative differences of the mean order value,
-    of sessions, of visitors a day; total variation of events by name, in their number a day.
+    of sessions, of visitors and of their days; of events by name the sum of the differences, as a
+    share of all.
     """
     one, other = describe(sessions), describe(others)
     found = {name: ks(one[name], other[name]) for name in ("events", "seconds")}
     for name in (*FUNNEL, "converting"):
         found[name] = abs(one[name] - other[name])
-    for name in ("order value", "sessions", "visits"):
-        found[name] = abs(other[name] / one[name] - 1) if one[name] else float("inf")
+    for name in ("order value", "sessions", "visitors", "visits"):
+        found[name] = abs(other[name] / one[name] - 1) if one[name] else abs(other[name])
     names = one["names"].keys() | other["names"].keys()
     apart = sum(abs(one["names"][name] - other["names"][name]) for name in names)
     found["names"] = apart / one["names"].total()
@@ -163,6 +164,7 @@ def describe(sessions: Sequence[Sequence[Event]]) -> dict[str, Any]:
         "converting": sum(_has_order(session) for session in sessions) / len(sessions),
         "order value": float(np.mean(orders)) if orders else 0.0,
         "sessions": len(sessions),
+        "visitors": len({visitor for visitor, _ in visits}),
         "visits": len(visits),
         "names": Counter(event["event_name"] for session in sessions for event in session),
     }
