@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import shutil
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from dagster_project.state import StatePaths
 from expectations.contract import load_registry, split_sql
 
 SECRETS = ("u-secret", "o-secret", "i-secret", "a-secret", "ada@example.org", "/secret", "s-secret")
-# Forty visitors look at one of four products; half of them put it into the cart, a quarter order.
-# Ten bots look at a product of their own. All are here on two days, within a minute.
+# Forty visitors look at one of four products; half of them put it into the cart, a quarter order,
+# by two events of one order. Ten bots look at a product of their own. All come on two days.
 _DATABASE = """
     create schema core;
     create schema dq;
@@ -28,7 +30,7 @@ _DATABASE = """
             values
                 (0, 'page_viewed', 'page_view', 1), (1, 'product_viewed', 'product_view', 1),
                 (2, 'experiment_viewed', 'experiment', 1), (3, 'product_added', 'cart_add', 2),
-                (4, 'order_completed', 'order', 4)
+                (4, 'order_completed', 'order', 4), (5, 'order_completed', 'order', 4)
         )
         select
             concat('a-secret ', v, ' ', day) as session_id,
@@ -58,7 +60,7 @@ _DATABASE = """
             concat('o-secret ', event_key) as order_key, event_key,
             18::decimal(18, 4) as gross_revenue, cast(event_ts as date) as event_date
         from core.fct_events
-        where role = 'order';
+        where event_key like '% 4';
     create table core.fct_order_items as
         select
             orders.order_key, events.product_id, 10::decimal(18, 4) as price,
@@ -79,6 +81,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with duckdb.connect(str(paths.serving_db)) as con:
         con.execute(_DATABASE)
     return paths.home
+
+
+def copy_of(home: Path, place: Path) -> StatePaths:
+    shutil.copytree(home, place)
+    return StatePaths(place)
 
 
 def call(home: Path, *words: object) -> int:
@@ -117,6 +124,13 @@ def test_files_like_the_log_lie_by_source_and_day(
         # In the log 18 for two pieces of 10.
         assert order["revenue"] == round(0.9 * sum(x["price"] * x["quantity"] for x in lines), 2)
     assert {(e["device_type"], e["country"]) for e in events} == {("mobile", "AT")}
+    by_visitor: dict[str, list[str]] = {}
+    for event in events:
+        by_visitor.setdefault(event["anonymous_id"], []).append(event["event_name"])
+    # The second event of an order is no order.
+    twice = {names for some in by_visitor.values() for names in pairwise(some)}
+    assert ("product_added", "order_completed") in twice
+    assert ("order_completed", "order_completed") not in twice
     said = capsys.readouterr().out
     assert "like 80 sessions of 2026-05-01 to 2026-05-02" in said
     assert "left out, for they need what must not go out: experiment_viewed" in said
@@ -221,6 +235,20 @@ def test_a_call_that_makes_no_sense_is_told_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_log_is_read_as_far_back_as_models_are_trained(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = copy_of(home, tmp_path / "home")
+    paths.settings_file.write_text(
+        "sources: {shop: {format: canonical}}\n"
+        "settings: {training_window_days: 1, reporting_currency: CHF}\n"
+    )
+    assert call(paths.home, "--like-log", "--into", tmp_path / "out", "--days", 1) == 0
+    assert "like 40 sessions of 2026-05-02 to 2026-05-02" in capsys.readouterr().out
+    events = events_in(tmp_path / "out")
+    assert {event["currency"] for event in events if "currency" in event} == {"CHF"}
+
+
 def test_where_nothing_is_published_the_run_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -242,10 +270,7 @@ def test_where_nothing_is_published_the_run_is_named(
 def test_a_log_too_small_is_told_in_one_line(
     home: Path, tmp_path: Path, change: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paths = StatePaths(tmp_path / "home")
-    paths.serving.mkdir(parents=True)
-    paths.settings_file.write_bytes(StatePaths(home).settings_file.read_bytes())
-    paths.serving_db.write_bytes(StatePaths(home).serving_db.read_bytes())
+    paths = copy_of(home, tmp_path / "home")
     with duckdb.connect(str(paths.serving_db)) as con:
         con.execute(change)
     assert call(paths.home, "--like-log", "--into", tmp_path / "out") in (1, 2)
