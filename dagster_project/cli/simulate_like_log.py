@@ -47,8 +47,7 @@ _EVENTS = """
     inner join core.fct_sessions as sessions on events.session_id = sessions.session_id
     left join core.fct_orders as orders on events.event_key = orders.event_key
     where
-        not events.is_bot
-        and not sessions.is_bot
+        not sessions.is_bot
         and cast(sessions.started_at as date) between $first and $last
         and not list_contains($left_out, events.event_name)
         -- Of an order its first event alone, which has the value.

@@ -199,6 +199,12 @@ def test_a_link_to_the_landing_of_a_source_is_found(
     assert call(home, "--like-log", "--into", tmp_path) == 2
     assert "must not mix" in capsys.readouterr().err
     assert list((home / "landing" / "shop").iterdir()) == []
+    # A landing that lies elsewhere is the state's nevertheless.
+    moved = copy_of(home, tmp_path / "home")
+    moved.landing.rename(tmp_path / "disk")
+    moved.landing.symlink_to(tmp_path / "disk")
+    assert call(moved.home, "--like-log", "--into", tmp_path / "disk" / "new") == 2
+    assert "must not mix" in capsys.readouterr().err
     # The folder above the state is none of it.
     assert call(home, "--like-log", "--into", home.parent / "beside", "--days", 1) == 0
 
