@@ -29,7 +29,22 @@ LEAST_SUPPORT: Final = 2
 # What a line of a likeness can say of what event types require.
 _GIVEN: Final = frozenset({"anonymous_id", "product_id"})
 
+# A million events take half a minute and 1 GB; of a larger log the last days are enough.
+MOST_EVENTS: Final = 2_000_000
+
 _AS_OF = "select max(arrival_date) from dq.arrivals_daily"
+_FIRST = """
+    select min(day)
+    from (
+        select
+            cast(event_ts as date) as day,
+            sum(count(*)) over (order by cast(event_ts as date) desc) as events
+        from core.fct_events
+        where session_id is not null and cast(event_ts as date) between $first and $last
+        group by cast(event_ts as date)
+    ) as days
+    where events <= $most
+"""
 _SESSIONS = """
     select
         session_id, visitor_id, source, device_type, country, traffic_source, traffic_medium
@@ -81,7 +96,7 @@ class _Choices:
 
 
 def read_log(paths: StatePaths, settings: Settings) -> "tuple[Log, date, list[str]]":
-    """Read the log's sessions, as far back as models are trained.
+    """Read the log's sessions, as far back as models are trained, or as MOST_EVENTS reach.
 
     Returns:
         The log, the last published day, and names of event types that cannot be made because
@@ -100,12 +115,12 @@ def read_log(paths: StatePaths, settings: Settings) -> "tuple[Log, date, list[st
         and not (_GIVEN.issuperset(event.requires) and _meets_any(event.requires_any))
     )
     with open_published(paths) as con:
-        as_of = _one(con, _AS_OF)
+        as_of = _one(con, _AS_OF, {})
         if as_of is None:
             raise UsageError(f"{paths.home}: no day is published yet: run `footfall run`")
-        first = as_of - timedelta(days=settings.settings.training_window_days - 1)
-        begun = _one(con, "select min(cast(started_at as date)) from core.fct_sessions")
-        days: dict[str, Any] = {"first": max(first, begun or first), "last": as_of}
+        window = timedelta(days=settings.settings.training_window_days - 1)
+        days: dict[str, Any] = {"first": as_of - window, "last": as_of}
+        days["first"] = _one(con, _FIRST, {**days, "most": MOST_EVENTS}) or as_of
         log = Log(
             sessions=con.execute(_SESSIONS, days).to_arrow_table(),
             events=con.execute(_EVENTS, {**days, "left_out": left_out}).to_arrow_table(),
@@ -185,7 +200,7 @@ def _refuse_own_folders(into: Path, paths: StatePaths, sources: Iterable[str] = 
             )
 
 
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> date | None:
-    row = con.execute(sql).fetchone()
+def _one(con: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any]) -> date | None:
+    row = con.execute(sql, values).fetchone()
     found: date | None = row[0] if row else None
     return found

@@ -47,8 +47,10 @@ def generate(
         The files of each day, a source each; equal arguments give equal bytes.
 
     Raises:
-        ValueError: days or seed is out of range.
+        ValueError: start, days or seed is out of range.
     """
+    if start.year < 2000 or (date.max - start).days < days + 1:
+        raise ValueError(f"start is 2000-01-01 or later, and days end by 9999, not {start}")
     if not 1 <= days <= 3660:
         raise ValueError(f"days is from 1 to 3660, not {days}")
     if seed < 0:

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dagster_project.cli import main
+from dagster_project.cli import main, simulate_like_log
 from dagster_project.ingest.config import ReadLimits, SourceSettings
 from dagster_project.ingest.mapping import create_candidates, load_candidates
 from dagster_project.state import StatePaths
@@ -222,6 +222,8 @@ def test_a_link_to_the_landing_of_a_source_is_found(
         (["--like-log", "--into", "x", "--late", "0"], "--late: is of the invented shop"),
         (["--like-log", "--into", "x", "--days", "0"], "days is from 1 to 3660, not 0"),
         (["--like-log", "--into", "x", "--seed", "-1"], "seed is 0 or more, not -1"),
+        (["--like-log", "--into", "x", "--start", "1999-12-31"], "start is 2000-01-01 or later"),
+        (["--like-log", "--into", "x", "--start", "9999-12-31"], "start is 2000-01-01 or later"),
         (["--like-log", "--into", "x", "--support", "1"], "--support 1: is below 2"),
     ],
 )
@@ -253,6 +255,19 @@ def test_the_log_is_read_as_far_back_as_models_are_trained(
     assert "like 40 sessions of 2026-05-02 to 2026-05-02" in capsys.readouterr().out
     events = events_in(tmp_path / "out")
     assert {event["currency"] for event in events if "currency" in event} == {"CHF"}
+
+
+def test_of_a_large_log_the_last_days_are_read(
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A day has 201 events: three of each of fifty visitors, 25 additions, 26 of thirteen orders.
+    for most, first in ((402, 1), (401, 2)):
+        monkeypatch.setattr(simulate_like_log, "MOST_EVENTS", most)
+        assert call(home, "--like-log", "--into", tmp_path / str(most), "--days", 1) == 0
+        assert f"of 2026-05-0{first} to 2026-05-02" in capsys.readouterr().out
 
 
 def test_where_nothing_is_published_the_run_is_named(
