@@ -57,8 +57,8 @@ class Returns:
 
     Attributes:
         days: ranges of days, first and last; None stands for: never, as far as the log tells.
-        loyalty: how likely a visitor is to come back after so many sessions, from one on; the last
-            one holds for all more.
+        loyalty: how often a visitor comes back in a day of waiting, after so many sessions, from
+            one on; the last one holds for all more.
         pull: how many times likelier somebody with a cart comes back on this day or the next.
     """
 
@@ -145,10 +145,12 @@ def fit_returns(visits: Sequence[tuple[int, int, bool]], days: int, support: int
         What is left of the distribution counts as new.
     """
     visitors = [
-        [moment // DAY for _, moment, _ in group] for _, group in groupby(visits, key=itemgetter(0))
+        [moment for _, moment, _ in group] for _, group in groupby(visits, key=itemgetter(0))
     ]
-    seen = Counter(later - earlier for on in visitors for earlier, later in pairwise(on))
-    not_seen = Counter(on[0] for on in visitors)
+    seen = Counter(
+        later // DAY - earlier // DAY for own in visitors for earlier, later in pairwise(own)
+    )
+    not_seen = Counter(own[0] // DAY for own in visitors)
     ranges: list[tuple[tuple[int, int] | None, float]] = []
     left, never, share, count, first = len(visits), 1.0, 0.0, 0, 0
     for gap in range(days):
@@ -168,18 +170,22 @@ def fit_returns(visits: Sequence[tuple[int, int, bool]], days: int, support: int
 
 
 def _loyalty(visitors: Sequence[Sequence[int]], days: int, support: int) -> tuple[float, ...]:
-    """Shares that come back within half the log, by how many sessions they have had."""
+    """Returns in a day of waiting for somebody, by how many sessions they have had.
+
+    A visitor's last session is waited after until the log ends: the estimate of an exponential
+    waiting time of which not all is seen.
+    """
     there: Counter[int] = Counter()
     back: Counter[int] = Counter()
-    for on in visitors:
-        for number, day in enumerate(on):
-            # Of the first half alone: as much time to come back for each of them.
-            if day < days / 2:
-                level = min(number, MOST_LOYAL - 1)
-                there[level] += 1
-                back[level] += number + 1 < len(on) and on[number + 1] - day <= days / 2
-    shares = (back[level] / there[level] for level in sorted(there) if there[level] >= support)
-    return tuple(shares) or (1.0,)
+    waited: Counter[int] = Counter()
+    for moments in visitors:
+        for number, (moment, until) in enumerate(pairwise([*moments, days * DAY])):
+            level = min(number, MOST_LOYAL - 1)
+            there[level] += 1
+            back[level] += number + 1 < len(moments)
+            waited[level] += until - moment
+    rates = (back[level] / waited[level] for level in sorted(there) if there[level] >= support)
+    return tuple(rate * DAY for rate in rates) or (1.0,)
 
 
 def _pull(visits: Sequence[tuple[int, int, bool]], days: int, support: int) -> float:
