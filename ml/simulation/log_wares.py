@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
-from ml.simulation.semi_markov import Quantiles, Tally, Weights, bin_means
+from ml.simulation.semi_markov import Tally, Weights, bin_means
 
 
 class Event(NamedTuple):
@@ -98,8 +98,8 @@ class Orders:
     extra_products: Weights[str] | None
     extra_quantities: Weights[float] | None
     valued: float
-    ratios: Quantiles | None
-    values: Quantiles | None
+    ratios: Weights[float] | None
+    values: Weights[float] | None
 
 
 class WaresTally:
@@ -205,8 +205,8 @@ def fit_orders(
     extra: Tally[int] = Tally()
     products: Tally[str] = Tally()
     quantities: Tally[float] = Tally()
-    stated: list[float] = []
-    pairs: list[tuple[float, float]] = []
+    stated: list[tuple[float, int]] = []
+    pairs: list[tuple[float, float, int]] = []
     for person, order, cart in orders:
         beside = [line for line in order.lines if line[0] is not None and line[0] not in cart]
         extra.add(len(beside), person)
@@ -218,10 +218,10 @@ def fit_orders(
             held[product] = held.get(product, 0.0) + (quantity or 1.0)
         if order.revenue is None:
             continue
-        stated.append(order.revenue)
+        stated.append((order.revenue, person))
         value = value_of(held, goods)
         if value > 0:
-            pairs.append((order.revenue, value))
+            pairs.append((order.revenue, value, person))
     return Orders(
         extra=extra.weights(support),
         extra_products=_of(goods, products, support),
@@ -241,14 +241,15 @@ def value_of(items: Mapping[str, float], goods: Mapping[str, Good]) -> float:
     )
 
 
-def _ratios(pairs: Sequence[tuple[float, float]], support: int) -> Quantiles | None:
-    """Revenue to value, scaled so that the mean order keeps its value."""
-    found = bin_means((revenue / value for revenue, value in pairs), support)
+def _ratios(orders: Sequence[tuple[float, float, int]], support: int) -> Weights[float] | None:
+    """Revenue to value, of orders of persons, scaled so that the mean order keeps its value."""
+    found = bin_means(((revenue / value, person) for revenue, value, person in orders), support)
     if found is None:
         return None
-    mean = fsum(found.means) / len(found.means)
-    whole = fsum(revenue for revenue, _ in pairs) / fsum(value for _, value in pairs)
-    return Quantiles(tuple(ratio * whole / mean for ratio in found.means)) if mean > 0 else found
+    mean = fsum(revenue / value for revenue, value, _ in orders) / len(orders)
+    whole = fsum(revenue for revenue, *_ in orders) / fsum(value for _, value, _ in orders)
+    scale = whole / mean if mean > 0 else 1.0
+    return Weights(tuple(ratio * scale for ratio in found.values), found.total)
 
 
 def _of(goods: Mapping[str, Good], tally: Tally[str], support: int) -> Weights[str] | None:

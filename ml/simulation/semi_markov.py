@@ -128,25 +128,34 @@ class Tally(Generic[T]):
         return Weights((*kept, None), tuple(accumulate([*times, rest])))
 
 
-@dataclass(frozen=True)
-class Quantiles:
-    """A distribution of numbers: means of equally full bins of the sorted values."""
+def bin_means(values: Iterable[tuple[float, int]], support: int = SUPPORT) -> Weights[float] | None:
+    """Sort numbers into bins, and give the mean of each; None where there are too few.
 
-    means: tuple[float, ...]
+    Args:
+        values: (number, whose).
+        support: different persons in a bin, at least.
 
-    def draw(self, rng: random.Random) -> float:
-        """One of the means; on the line between two of them there may be nothing."""
-        return self.means[rng.randrange(len(self.means))]
-
-
-def bin_means(values: Iterable[float], support: int = SUPPORT) -> Quantiles | None:
-    """Sort numbers into bins of at least `support` each; None where there are fewer than that."""
+    Returns:
+        Some BINS means, weighted by how many numbers they stand for, so that they keep the mean of
+        all. Equal numbers are in one bin: who is who does not matter.
+    """
     ordered = sorted(values)
-    count = min(BINS, len(ordered) // support)
-    if not count:
+    least = -(-len(ordered) // BINS)
+    edges = [0]
+    persons: set[int] = set()
+    for at, (value, person) in enumerate(ordered, start=1):
+        persons.add(person)
+        is_edge = at == len(ordered) or ordered[at][0] != value
+        if is_edge and at - edges[-1] >= least and len(persons) >= support:
+            edges.append(at)
+            persons = set()
+    if len(edges) == 1:
         return None
-    edges = [len(ordered) * k // count for k in range(count + 1)]
-    return Quantiles(tuple(fsum(ordered[a:b]) / (b - a) for a, b in pairwise(edges)))
+    # What is left over are the last ones.
+    edges[-1] = len(ordered)
+    return weigh(
+        (fsum(value for value, _ in ordered[a:b]) / (b - a), b - a) for a, b in pairwise(edges)
+    )
 
 
 class Walk(NamedTuple):
@@ -217,14 +226,14 @@ class Chain:
     Attributes:
         memory: how many different names a history holds.
         steps: context to what comes next; for the rest, in which proportion a shorter context says.
-        waits: (name, next name) to ms.
-        any_wait: ms, for pairs that were seen too seldom; None where hardly any was seen.
+        waits: (name, next name) to means of waiting times, ms.
+        any_wait: the same, for pairs that were seen too seldom; None where hardly any was seen.
     """
 
     memory: int
     steps: Mapping[Context, Step]
-    waits: Mapping[tuple[str, str], Quantiles]
-    any_wait: Quantiles | None
+    waits: Mapping[tuple[str, str], Weights[float]]
+    any_wait: Weights[float] | None
 
     @property
     def begins(self) -> bool:
@@ -262,8 +271,8 @@ def fit_chain(walks: Iterable[Walk], memory: int = MEMORY, support: int = SUPPOR
         support: by how many persons a step must have been taken after a history, at least 1.
 
     Returns:
-        Shares of the steps that were taken, and waiting times of pairs that were seen at least
-        `support` times. The order of persons changes nothing.
+        Shares of the steps that were taken, and waiting times of pairs that at least `support`
+        persons had. The order of persons changes nothing.
 
     Raises:
         ValueError: memory or support is below 1.
@@ -271,7 +280,7 @@ def fit_chain(walks: Iterable[Walk], memory: int = MEMORY, support: int = SUPPOR
     if memory < 1 or support < 1:
         raise ValueError(f"memory and support are at least 1, not {memory} and {support}")
     counts: dict[Context, Tally[str]] = defaultdict(Tally)
-    waits: dict[tuple[str, str], list[int]] = defaultdict(list)
+    waits: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
     for walk in walks:
         history = History(walk.standings[0])
         for at, name in enumerate((*walk.names, END)):
@@ -280,7 +289,7 @@ def fit_chain(walks: Iterable[Walk], memory: int = MEMORY, support: int = SUPPOR
             if name != END:
                 history = history.after(name, walk.standings[at + 1], memory)
         for pair, wait in zip(pairwise(walk.names), walk.waits, strict=True):
-            waits[pair].append(wait)
+            waits[pair].append((wait, walk.person))
     steps = ((context, _step(context, counts[context], support)) for context in sorted(counts))
     binned = ((pair, bin_means(waits[pair], support)) for pair in sorted(waits))
     return Chain(

@@ -2,7 +2,6 @@
 
 import random
 
-import numpy as np
 import pytest
 
 from ml.simulation.log_wares import Event, Good, WaresTally, fit_orders
@@ -75,9 +74,24 @@ def test_the_mean_order_keeps_its_value() -> None:
     orders += [(10 + k, order(100.0), {"P-2": 1.0}) for k in range(10)]
     found = fit_orders(orders, GOODS, support=5)
     assert found.ratios is not None
+    low, high = found.ratios.values
+    assert found.ratios.share(low) == 0.5
     # Not the mean of the ratios, .75, but 1,050 stated of 1,100.
-    assert np.mean(found.ratios.means) == pytest.approx(1_050 / 1_100)
-    assert max(found.ratios.means) == pytest.approx(2 * min(found.ratios.means))
+    assert (low + high) / 2 == pytest.approx(1_050 / 1_100)
+    assert high == pytest.approx(2 * low)
+
+
+def test_the_orders_of_one_person_are_nobodys_value() -> None:
+    orders = [(k, order(10.0 + k), {}) for k in range(5)]
+    orders += [(5, order(4711.25), {}) for _ in range(20)]
+    found = fit_orders(orders, GOODS, support=5).values
+    assert found is not None
+    # All in one bin, since the last one would be of one person alone.
+    assert found.values == ((60 + 20 * 4711.25) / 25,)
+    # Control: with a bar of one they stand by themselves.
+    alone = fit_orders(orders, GOODS, support=1).values
+    assert alone is not None
+    assert 4711.25 in alone.values
 
 
 def test_lines_beside_the_cart_are_counted() -> None:

@@ -14,6 +14,7 @@ from ml.simulation.semi_markov import (
     History,
     Step,
     Walk,
+    Weights,
     bin_means,
     fit_chain,
     weigh,
@@ -65,11 +66,15 @@ def errors(chain: Chain, walks: list[Walk]) -> dict[tuple[str, str], float]:
             error = (share * (1 - share) / visits[name]) ** 0.5
             found[name, then] = abs(weights.share(then) - share) / (error or 1.0)
             if then != END and name != START:
-                mean = np.mean(chain.waits[name, then].means)
+                mean = mean_of(chain.waits[name, then])
                 # The standard deviation of an exponential time is its mean.
                 error = WAITS[then] / times[name, then] ** 0.5
                 found[f"wait {name}", then] = abs(mean - WAITS[then]) / error
     return found
+
+
+def mean_of(weights: Weights[float]) -> float:
+    return sum(value * weights.share(value) for value in weights.values)
 
 
 def draw(chain: Chain, seed: int, number: int) -> list[tuple[str, ...]]:
@@ -191,15 +196,31 @@ def test_the_order_of_persons_changes_nothing() -> None:
     assert fit_chain(walks) != fit_chain(walks[1:])
 
 
-def test_bins_keep_the_mean_and_hold_enough_values_each() -> None:
-    values = [float(v**2) for v in range(103)]
+def test_bins_keep_the_mean_and_are_of_enough_persons_each() -> None:
+    values = [(float(v**2), v) for v in range(103)]
     found = bin_means(values, support=5)
     assert found is not None
-    # 20 bins of 5 values, of which three hold one more.
-    assert len(found.means) == 20
-    assert abs(np.mean(found.means) / np.mean(values) - 1) < 0.02
-    assert found.means[0] == np.mean([0, 1, 4, 9, 16])
+    # Twenty bins of five, of which the last one has the three that are left over.
+    assert len(found.values) == 20
+    assert found.values[0] == np.mean([0, 1, 4, 9, 16])
+    assert found.share(found.values[-1]) == pytest.approx(8 / 103)
+    assert mean_of(found) == pytest.approx(np.mean([value for value, _ in values]))
     assert bin_means(values[:4], support=5) is None
+
+
+def test_a_bin_is_never_of_one_person() -> None:
+    mine = [(float(50 + v), 7) for v in range(40)]
+    found = bin_means([*mine, *((float(v), v) for v in range(10))], support=5)
+    assert found is not None
+    assert found.values == (2.0, np.mean([*range(5, 10), *range(50, 90)]))
+    assert bin_means(mine, support=5) is None
+
+
+def test_who_is_who_does_not_matter_where_numbers_are_equal() -> None:
+    # One has twenty of the equal ones, ten others have one each.
+    values = [(10.0, max(0, v - 19)) for v in range(30)] + [(20.0, v) for v in range(30)]
+    other = [(value, 29 - person) for value, person in values]
+    assert bin_means(values, support=3) == bin_means(other, support=3)
 
 
 @pytest.mark.parametrize(("memory", "support"), [(0, 5), (3, 0)])
