@@ -257,6 +257,15 @@ def test_the_log_is_read_as_far_back_as_models_are_trained(
     assert {event["currency"] for event in events if "currency" in event} == {"CHF"}
 
 
+@pytest.mark.parametrize(("support", "names"), [(10, True), (11, False)])
+def test_a_higher_bar_leaves_out_what_ten_visitors_had(
+    home: Path, tmp_path: Path, support: int, names: bool
+) -> None:
+    # Each of the four products has ten visitors.
+    assert call(home, "--like-log", "--into", tmp_path, "--days", 1, "--support", support) == 0
+    assert any("product_id" in event for event in events_in(tmp_path)) is names
+
+
 def test_of_a_large_log_the_last_days_are_read(
     home: Path,
     tmp_path: Path,
