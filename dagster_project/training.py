@@ -43,6 +43,7 @@ class TrainedPartition:
         reason: why, in a sentence.
         warning: what somebody should look at; empty if nothing.
         metrics: rows of the model's metrics.
+        drift: what is unlike what was learned from; empty if nothing, or if that is not looked at.
     """
 
     rows: dict[str, int]
@@ -50,6 +51,7 @@ class TrainedPartition:
     reason: str
     warning: str
     metrics: list[dict[str, Any]]
+    drift: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class _Made:
     warning: str
     card: bytes
     tables: Mapping[str, pa.Table]
+    drift: str = ""
 
     @classmethod
     def gated(
@@ -70,10 +73,11 @@ class _Made:
         gate: GateDecision,
         card: bytes,
         tables: Mapping[str, pa.Table],
+        drift: str = "",
     ) -> "_Made":
         """By a model that is served where the gate finds it better than its baseline."""
         warning = "" if gate.served == "model" else gate.reason
-        return cls(metrics, gate.served, gate.reason, warning, card, tables)
+        return cls(metrics, gate.served, gate.reason, warning, card, tables, drift)
 
 
 def output_schema(output: str) -> pa.Schema:
@@ -211,11 +215,12 @@ def score_purchases(
 
 
 def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
+    from ml.drift import say
     from ml.purchase_propensity import score_purchases
 
     run = score_purchases(inputs.read("ml_purchase_examples", day, 1), day)
     tables = {"purchase_propensity": run.propensity}
-    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, say(run.shifts))
 
 
 def _prepare_worker() -> None:
@@ -266,6 +271,7 @@ def _train(
                 reason=made.reason,
                 warning=made.warning,
                 metrics=made.metrics,
+                drift=made.drift,
             )
     return trained
 

@@ -24,9 +24,10 @@ from threadpoolctl import threadpool_limits
 
 from ml.calibration import area_under_curve, brier, calibration_error, reliability
 from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.drift import Shift, column_shifts, population_stability
 from ml.gate import GateDecision, decide
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 # What a value of a feature is called; the order is that of contributions.
 FEATURES = {
     "days_since_seen": "last seen {} days before",
@@ -92,12 +93,14 @@ class PurchaseRun:
         metrics: rows of MODEL_METRICS_SCHEMA.
         card: the model card, plain JSON.
         gate: whether a model is served, or the plain share.
+        shifts: how far features and scores of today are from those that were learned from.
     """
 
     propensity: pa.Table
     metrics: list[dict[str, Any]]
     card: dict[str, Any]
     gate: GateDecision
+    shifts: list[Shift]
 
     def card_bytes(self) -> bytes:
         """The card as canonical JSON."""
@@ -148,6 +151,12 @@ def score_purchases(
     gate, name, measures, points = _compare(past, params)
     learned = _evenly(past, params.max_examples)
     model = _FITS[name](_features(learned), _outcomes(learned), params) if name else None
+    before, now = _features(learned), _features(today)
+    shifts = column_shifts(FEATURES, before, now) if len(before) and len(now) else []
+    if model is not None and len(now):
+        scores = model.probability(before), model.probability(now)
+        shifts.append(population_stability("probability", *scores))
+    measures |= {("purchase", f"psi_{one.name}"): (one.index, one.bar) for one in shifts}
     share = float(_outcomes(past).mean()) if past.num_rows else np.nan
     first, last = pc.min(known["cut_date"]).as_py(), pc.max(known["cut_date"]).as_py()
     metrics = [
@@ -180,7 +189,8 @@ def score_purchases(
     card["features"] = list(FEATURES)
     card["champion"] = name or "share"
     card["calibration"] = points
-    return PurchaseRun(_table(today, model, share, past.num_rows, version), metrics, card, gate)
+    table = _table(today, model, share, past.num_rows, version)
+    return PurchaseRun(table, metrics, card, gate, shifts)
 
 
 def _checked(examples: pa.Table, as_of: date) -> pa.Table:

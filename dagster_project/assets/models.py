@@ -24,7 +24,16 @@ UNITS_FALL_AS_PLANNED = (
     "Warns where an experiment has a sample-ratio mismatch: assignment or logging is broken, and "
     "none of its results can be trusted.",
 )
-INPUTS_ARE_UNCHANGED = "model_inputs_are_unchanged"
+INPUTS_ARE_UNCHANGED = (
+    "model_inputs_are_unchanged",
+    "Warns where an older day was loaded after later models were trained: they are stale until "
+    "they are made again.",
+)
+PEOPLE_ARE_ALIKE = (
+    "people_are_like_those_learned_from",
+    "Warns where a feature of those who are scored, or their score, is further from that of the "
+    "examples than is to be borne (population stability index).",
+)
 Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]
 
 
@@ -40,22 +49,12 @@ def _family(
     train: Train,
     partitions: dg.DailyPartitionsDefinition,
     retry: dg.RetryPolicy,
+    *more_checks: tuple[str, str],
     verdict: tuple[str, str] = BEATS_BASELINE,
 ) -> dg.AssetsDefinition:
     checks = [
-        dg.AssetCheckSpec(
-            name=verdict[0],
-            asset=_key(next(iter(outputs))),
-            description=verdict[1],
-        ),
-        dg.AssetCheckSpec(
-            name=INPUTS_ARE_UNCHANGED,
-            asset=_key(next(iter(outputs))),
-            description=(
-                "Warns where an older day was loaded after later models were trained: they are "
-                "stale until they are made again."
-            ),
-        ),
+        dg.AssetCheckSpec(name=name, asset=_key(next(iter(outputs))), description=description)
+        for name, description in (verdict, INPUTS_ARE_UNCHANGED, *more_checks)
     ]
 
     @dg.multi_asset(
@@ -116,12 +115,13 @@ def _verdicts(
     checks: list[dg.AssetCheckSpec], last: TrainedPartition, stale: list[StaleModel]
 ) -> Iterator[dg.AssetCheckResult]:
     seen = stale_models.describe(stale) if stale else "every model has seen the log up to its date"
+    alike = "every feature is within its bar of that of the examples"
+    of_all = {
+        INPUTS_ARE_UNCHANGED[0]: (not stale, seen),
+        PEOPLE_ARE_ALIKE[0]: (not last.drift, last.drift or alike),
+    }
     for check in checks:
-        passed, reason = (
-            (not stale, seen)
-            if check.name == INPUTS_ARE_UNCHANGED
-            else (not last.warning, last.warning or last.reason)
-        )
+        passed, reason = of_all.get(check.name, (not last.warning, last.warning or last.reason))
         yield dg.AssetCheckResult(
             passed=passed,
             severity=dg.AssetCheckSeverity.WARN,
@@ -173,7 +173,7 @@ def model_assets(
         training.analyse_experiments,
         partitions,
         retry,
-        UNITS_FALL_AS_PLANNED,
+        verdict=UNITS_FALL_AS_PLANNED,
     )
     lifetime_value = _family(
         "lifetime_value_model",
@@ -199,5 +199,6 @@ def model_assets(
         training.score_purchases,
         partitions,
         retry,
+        PEOPLE_ARE_ALIKE,
     )
     return [recommendations, anomalies, experiments, lifetime_value, purchases]

@@ -29,6 +29,7 @@ WARNING_CHECKS = {
     "landed_files_are_loaded",
     "model_beats_its_baseline",
     "model_inputs_are_unchanged",
+    "people_are_like_those_learned_from",
     "units_fall_to_variants_as_planned",
 }
 

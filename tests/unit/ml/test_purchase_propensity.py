@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from threadpoolctl import threadpool_limits
 
+from ml.drift import say
 from ml.purchase_propensity import (
     FEATURES,
     PURCHASE_EXAMPLES_SCHEMA,
@@ -83,6 +84,18 @@ def test_what_is_linear_is_served_by_logistic_regression(run):
     assert found[0] < found[1]
     assert measures(run)["purchase_logistic", "area_under_curve"][0] > 0.7
     assert measures(run)["purchase_logistic", "calibration_error"][0] < 0.1
+
+
+def test_who_is_scored_is_compared_with_who_was_learned_from(known):
+    alike = score_purchases(known, AS_OF)
+    assert {one.name for one in alike.shifts} == {*FEATURES, "probability"}
+    assert say(alike.shifts) == ""
+    column = known["cart_adds_7"].to_numpy() + 2 * (known["cut_date"].to_numpy() == AS_OF)
+    moved = score_purchases(with_column(known, "cart_adds_7", column), AS_OF)
+    found = measures(moved)["purchase", "psi_cart_adds_7"]
+    assert found[0] > found[1] == 0.25
+    assert {one.name for one in moved.shifts if one.is_beyond} == {"cart_adds_7", "probability"}
+    assert "cart_adds_7 (PSI " in say(moved.shifts)
 
 
 def test_what_has_an_optimum_is_served_by_boosting():
