@@ -5,8 +5,10 @@ training (ties of time by item code); all items are ranked, seen ones dropped, t
 943 persons, one relevant item each. One standard error is .009 for recall@10, .0045 for NDCG@10.
 """
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ import pytest
 
 from ml.als import AlsParams, fit_als
 from ml.interactions import INTERACTIONS_SCHEMA, Weighting, bm25_weights, build_matrix
+from ml.item_models import ItemModel, fit_ease, fit_item_knn
 from ml.recommendations import BOUGHT_SCHEMA, recommend_partition
 from ml.splits import leave_last_out
 from tests.published_data import MovieLens, movielens_ratings, movielens_split
@@ -67,6 +70,25 @@ def test_als_on_bm25_weights_beats_popularity(
     found = movielens.measure(model.user_factors @ model.item_factors.T)
     assert found["recall@10"].mean() == pytest.approx(0.093, abs=2 * SE_RECALL)
     assert found["ndcg@10"].mean() == pytest.approx(0.046, abs=2 * SE_NDCG)
+    _assert_better(found, popularity)
+
+
+@pytest.mark.parametrize(
+    ("fit", "recall", "ndcg", "recall_at_20"),
+    [(fit_ease, 0.088, 0.042, 0.152), (fit_item_knn, 0.083, 0.038, 0.122)],
+)
+def test_challengers_reproduce_the_reference(
+    movielens: MovieLens,
+    popularity: pd.DataFrame,
+    fit: Callable[[Any], ItemModel],
+    recall: float,
+    ndcg: float,
+    recall_at_20: float,
+) -> None:
+    found = movielens.measure(fit(movielens.train).scores(movielens.train))
+    assert found["recall@10"].mean() == pytest.approx(recall, abs=SE_RECALL)
+    assert found["ndcg@10"].mean() == pytest.approx(ndcg, abs=SE_NDCG)
+    assert found["recall@20"].mean() == pytest.approx(recall_at_20, abs=SE_RECALL)
     _assert_better(found, popularity)
 
 
