@@ -1,5 +1,6 @@
 """The ML assets: each trains or scores its partitions, and writes files that are dbt's sources."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -24,6 +25,7 @@ UNITS_FALL_AS_PLANNED = (
     "Warns where an experiment has a sample-ratio mismatch: assignment or logging is broken, and "
     "none of its results can be trusted.",
 )
+TRAINING_POLICY = "in full for every partition; again on request where older days came later"
 INPUTS_ARE_UNCHANGED = (
     "model_inputs_are_unchanged",
     "Warns where an older day was loaded after later models were trained: they are stale until "
@@ -81,9 +83,11 @@ def _family(
         context: dg.AssetExecutionContext, state: FootfallState
     ) -> Iterator[dg.MaterializeResult[None]]:
         with state.writing(context.run_id) as paths:
+            started = time.perf_counter()
             trained = train(paths, state.settings, covered_days(context))
+            seconds = time.perf_counter() - started
             stale = stale_models.stale_models(paths, [family])
-        yield from _results(checks, outputs, trained, stale)
+        yield from _results(checks, outputs, trained, stale, seconds)
 
     return assets
 
@@ -93,6 +97,7 @@ def _results(
     outputs: dict[str, str],
     trained: dict[date, TrainedPartition],
     stale: list[StaleModel],
+    seconds: float,
 ) -> Iterator[dg.MaterializeResult[None]]:
     last = trained[max(trained)]
     verdicts = list(_verdicts(checks, last, stale))
@@ -101,6 +106,8 @@ def _results(
             "dagster/row_count": sum(one.rows.get(output, 0) for one in trained.values()),
             "served": last.served,
             "reason": last.reason,
+            "training_policy": TRAINING_POLICY,
+            "seconds_per_partition": round(seconds / len(trained), 3),
             "metrics": dg.JsonMetadataValue(
                 [{k: str(v) for k, v in row.items()} for row in last.metrics]
             ),

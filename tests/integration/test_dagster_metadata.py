@@ -91,6 +91,14 @@ def test_models_report_the_rows_that_they_have(materialised, home):
                 assert metadata["dagster/row_count"] == rows, key
 
 
+def test_models_report_when_they_are_trained_and_for_how_long(materialised):
+    of_models = [one for (key, _), one in materialised.items() if key.startswith("ml_outputs/")]
+    assert of_models
+    for metadata in of_models:
+        assert metadata["training_policy"].startswith("in full for every partition")
+        assert metadata["seconds_per_partition"] > 0
+
+
 def test_what_is_published_reports_its_tables(materialised):
     metadata = materialised["published_marts", DAYS[1]]
     assert "| marts.customer_360 |" in metadata["tables"]
