@@ -33,12 +33,15 @@ LOGINS_SCHEMA = pa.schema(
         ("country", pa.string()),
         ("device", pa.string()),
         ("network", pa.string()),
+        ("occurrences", pa.int64()),
         ("is_scored", pa.bool_()),
     ]
 )
 FEATURES: tuple[str, ...] = ("country", "device", "network", "hour", "failures")
 FAILURE_STEPS = (1, 2, 3, 6, 12)
 _MICROSECONDS_PER_HOUR = 3_600_000_000
+# What one line may claim to stand for.
+_MOST_OCCURRENCES = 1_000_000
 _SCORE_DECIMALS = 3
 
 IntArray = npt.NDArray[np.int64]
@@ -123,8 +126,8 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
         partition do not hide each other.
 
     Raises:
-        ValueError: a column is missing; event_key, event_ts, succeeded or is_scored is null; an
-            event_key comes twice.
+        ValueError: a column is missing; event_key, event_ts, succeeded, occurrences or is_scored is
+            null; an event_key comes twice.
     """
     params = params or LoginParams()
     table = _sorted_logins(logins)
@@ -143,7 +146,8 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
             table[name], person, succeeded, floor, params.alpha
         )
     parts[:, 3] = hour_surprisal(times, person, succeeded, params.hour_width, params.alpha)
-    failures = counted_within(person, times, ~succeeded, _MICROSECONDS_PER_HOUR)
+    failed = failed_attempts(table)
+    failures = counted_within(person, times, failed, _MICROSECONDS_PER_HOUR)
     parts[:, 4] = _failure_surprisal(failures, person, params)
     parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
     scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
@@ -163,6 +167,13 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
     last = last_before(person, usual)
     last = np.where(last >= 0, last, last_before(person, succeeded))
     return LoginScores(table, parts, scores, p_values, flags, known, new, failures, last)
+
+
+def failed_attempts(logins: pa.Table) -> IntArray:
+    """(n,) how many failed attempts each row stands for; 0 for a log-in that succeeded."""
+    succeeded = np.asarray(logins["succeeded"].to_numpy(zero_copy_only=False), dtype=bool)
+    occurrences = np.asarray(logins["occurrences"].to_numpy(), dtype=np.int64)
+    return np.where(succeeded, 0, np.clip(occurrences, 1, _MOST_OCCURRENCES))
 
 
 def explain_login(found: LoginScores, row: int) -> str:
@@ -213,7 +224,7 @@ def _sorted_logins(logins: pa.Table) -> pa.Table:
         raise ValueError(f"logins lack the columns {', '.join(missing)}")
     table = logins.select(LOGINS_SCHEMA.names).cast(LOGINS_SCHEMA)
     table = table.filter(table["person_id"].is_valid())
-    for name in ("event_key", "event_ts", "succeeded", "is_scored"):
+    for name in ("event_key", "event_ts", "succeeded", "occurrences", "is_scored"):
         if table[name].null_count:
             raise ValueError(f"logins: {table[name].null_count} rows have no {name}")
     if len(table["event_key"].unique()) != table.num_rows:

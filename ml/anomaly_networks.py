@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ml.anomaly_flags import ranked_p_values
+from ml.anomaly_logins import failed_attempts
 from ml.causal_counts import counted_before
 from ml.count_surprisal import count_surprisal
 from ml.interactions import encode_sorted
@@ -56,7 +57,7 @@ class NetworkScores:
         networks: (m,) whose day.
         days: (m,) days since 1970.
         is_scored: (m,) whether a log-in of the day arrived on the partition.
-        counts: (m, 2) failed log-ins, and people whose they were.
+        counts: (m, 2) failed log-ins, of which a line may tell of several, and people.
         succeeded: (m,) log-ins of the day that succeeded.
         usual: (m, 2) the same counts on a usual day of the network with a failed log-in.
         parts: (m, 2) surprisal of each of PARTS, nats, rounded to 3 decimals.
@@ -97,17 +98,20 @@ def score_networks(logins: pa.Table, params: NetworkParams | None = None) -> Net
     names, network = encode_sorted(table["network"])
     _, person = encode_sorted(table["person_id"])
     times = np.asarray(table["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
-    failed = ~np.asarray(table["succeeded"].to_numpy(zero_copy_only=False), dtype=bool)
+    attempts = failed_attempts(table)
+    failed = attempts > 0
     keys, unit = np.unique(
         times // _MICROSECONDS_PER_DAY * max(len(names), 1) + network, return_inverse=True
     )
     marks = np.asarray(table["is_scored"].to_numpy(zero_copy_only=False), dtype=bool)
     people = np.unique(np.column_stack((unit, person))[failed], axis=0)[:, 0]
-    failures, tried, attempts, arrived = (
-        np.bincount(one, minlength=len(keys)) for one in (unit[failed], people, unit, unit[marks])
+    lines, tried, succeeded, arrived = (
+        np.bincount(one, minlength=len(keys))
+        for one in (unit[failed], people, unit[~failed], unit[marks])
     )
+    failures = np.bincount(unit, weights=attempts, minlength=len(keys))
     # Days without a failure would make the first of a day surprising, which it never is.
-    told = np.flatnonzero(failures)
+    told = np.flatnonzero(lines)
     days, networks = np.divmod(keys[told], max(len(names), 1))
     counts = np.column_stack((failures, tried))[told].astype(np.int64)
     is_scored = arrived[told] > 0
@@ -125,19 +129,19 @@ def score_networks(logins: pa.Table, params: NetworkParams | None = None) -> Net
     bar = math.log(max(int(is_scored.sum()), 1) / params.family_error_rate)
     order = np.flatnonzero(failed)[np.argsort(unit[failed], kind="stable")]
     failed_keys = table["event_key"].take(order).to_pylist()
-    ends = np.cumsum(failures)[told]
+    ends = np.cumsum(lines)[told]
     return NetworkScores(
         [names[one] for one in networks],
         days,
         is_scored,
         counts,
-        (attempts - failures)[told].astype(np.int64),
+        succeeded[told].astype(np.int64),
         beyond + 1,
         parts,
         scores,
         p_values,
         is_scored & (scores >= bar),
-        [failed_keys[end - count : end] for end, count in zip(ends, failures[told], strict=True)],
+        [failed_keys[end - count : end] for end, count in zip(ends, lines[told], strict=True)],
     )
 
 

@@ -61,13 +61,13 @@ def last_before(groups: IntArray, marks: BoolArray) -> IntArray:
     return result
 
 
-def counted_within(groups: IntArray, times: IntArray, marks: BoolArray, span: int) -> IntArray:
-    """Count, for each row, the earlier marked rows of its group at most `span` before it.
+def counted_within(groups: IntArray, times: IntArray, weights: IntArray, span: int) -> IntArray:
+    """Sum, for each row, the weights of earlier rows of its group at most `span` before it.
 
     Args:
         groups: (n,) group of each row.
         times: (n,) time of each row, not falling within a group, in the unit of span.
-        marks: (n,) which rows count.
+        weights: (n,) how much each row counts.
         span: length of the look-back, inclusive.
 
     Returns:
@@ -76,8 +76,7 @@ def counted_within(groups: IntArray, times: IntArray, marks: BoolArray, span: in
     n = len(groups)
     order = np.lexsort((np.arange(n), times, groups))
     ranked, time = groups[order], times[order]
-    marked = marks[order].astype(np.int64)
-    before = np.concatenate(([0], np.cumsum(marked)))
+    before = np.concatenate(([0], np.cumsum(weights[order])))
     starts = _starts(ranked)
     result = np.zeros(n, dtype=np.int64)
     for start, stop in zip(starts, np.append(starts, n)[1:], strict=True):

@@ -25,6 +25,8 @@ final as (
         logins.country,
         coalesce(logins.device_id, logins.device_type) as device,
         logins.ip_truncated as network,
+        -- Lines of a log that were repeated stand in one.
+        coalesce(try_cast(logins.properties ->> '$.occurrences' as bigint), 1) as occurrences,
         logins.arrival_date = cast(getvariable('as_of_date') as date) as is_scored,
     from logins
     left join {{ ref('ml_users_tied') }} as tied on logins.user_id = tied.user_id

@@ -94,6 +94,7 @@ def simulate(  # noqa: C901 (one story, told in order)
         pa.array(columns[1]),
         pa.array(np.array(columns[2]) * 1_000_000, pa.timestamp("us")),
         *(pa.array(c) for c in columns[3:]),
+        pa.array(np.ones(len(rows), dtype=np.int64)),
         pa.array(scored),
     ]
     return pa.Table.from_arrays(arrays, schema=LOGINS_SCHEMA), planted

@@ -31,6 +31,7 @@ def logins(*rows: dict) -> pa.Table:
         "country": "DE",
         "device": "d1",
         "network": "10.0.0.0",
+        "occurrences": 1,
         "is_scored": False,
     }
     made = [
@@ -76,6 +77,16 @@ def test_failures_of_the_hour_before_count_inclusively_and_never_teach() -> None
     assert found.known_logins.tolist() == [0, 1, 2, 2, 2, 2]
     # BR stays new, however often it failed.
     assert found.new_values[2:5, 0].tolist() == [True, True, True]
+
+
+def test_a_line_counts_for_as_many_failures_as_it_stands_for() -> None:
+    at = MONDAY + timedelta(days=10)
+    failed = {"event_ts": at, "succeeded": False}
+    for says, counts in ((5, 5), (0, 1), (2**62, 1_000_000)):
+        rows = [{}, {}, failed | {"occurrences": says}, {"event_ts": at + timedelta(minutes=1)}]
+        found = score_logins(logins(*rows))
+        assert found.failures.tolist() == [0, 0, 0, counts]
+        assert f"{counts} failed login" in explain_login(found, 3)
 
 
 def test_an_unknown_value_is_not_surprising() -> None:

@@ -25,7 +25,7 @@ def failures(network: str | None, day: int, count: int, people: int = 1) -> list
 
 def scored(*groups: list[dict[str, Any]]) -> NetworkScores:
     rows = [
-        {"event_key": f"k{i:04d}", "country": None, "device": None, **row}
+        {"event_key": f"k{i:04d}", "country": None, "device": None, "occurrences": 1, **row}
         for i, row in enumerate(row for group in groups for row in group)
     ]
     return score_networks(score_logins(pa.Table.from_pylist(rows, schema=LOGINS_SCHEMA)).logins)
@@ -72,6 +72,15 @@ def test_who_tries_many_people_once_stands_out_as_who_tries_one_often() -> None:
         assert len(found.failed_keys[row]) == 30
     assert sprayed.parts[day_20(sprayed, "99.0.0.0"), 1] > 5
     assert tried.parts[day_20(tried, "99.0.0.0"), 1] == 0
+
+
+def test_a_line_counts_for_as_many_failures_as_it_stands_for() -> None:
+    one = [dict(row, occurrences=40) for row in failures("99.0.0.0", 20, 1)]
+    found, many = scored(USUAL, one), scored(USUAL, failures("99.0.0.0", 20, 40))
+    row = day_20(found, "99.0.0.0")
+    assert found.counts[row].tolist() == [40, 1]
+    assert found.scores[row] == many.scores[day_20(many, "99.0.0.0")]
+    assert found.failed_keys[row] == ["k0380"]
 
 
 def test_a_mistyped_password_is_no_surprise_however_rare_they_are() -> None:
