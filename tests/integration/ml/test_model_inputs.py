@@ -105,6 +105,17 @@ def test_a_log_in_is_scored_on_the_day_it_arrived(read):
     assert {row["person_id"] for row in found} == {user("u")}
 
 
+def test_a_log_in_is_as_many_as_its_line_says_and_one_where_it_says_nothing(read):
+    said = {"a": {"occurrences": 5}, "b": {}, "c": {"occurrences": "many"}}
+    rows = [
+        event(key, "login_failed", f"05 10:0{number}", None, user_id="u",
+              properties=json.dumps(properties))
+        for number, (key, properties) in enumerate(said.items())
+    ]  # fmt: skip
+    found = read({day(5): rows}, "ml_logins", day(5))
+    assert [row["occurrences"] for row in found] == [5, 1, 1]
+
+
 def test_a_file_lies_in_its_folder_and_is_itself_where_it_has_none(read):
     def access(key: str, name: str, **properties: str) -> Row:
         return event(key, name, "05 10:00", None, user_id="u", device_id="pc",
