@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml.anomaly_events import with_columns
 from ml.anomaly_files import (
     FILE_ACCESSES_SCHEMA,
     FileParams,
@@ -198,20 +199,14 @@ def score_anomalies(
 def _window(
     events: pa.Table, schema: pa.Schema, what: str, as_of: date, params: AnomalyParams
 ) -> pa.Table:
-    missing = [name for name in schema.names if name not in events.column_names]
-    if missing:
-        raise ValueError(f"{what} lack the columns {', '.join(missing)}")
-    table = events.select(schema.names).cast(schema)
+    table = with_columns(events, schema, what)
     first_day = as_of - timedelta(days=params.window_days - 1)
     recent = pc.greater_equal(table["event_ts"], pa.scalar(first_day).cast(pa.timestamp("us")))
     return table.filter(pc.or_(recent, table["is_scored"]))
 
 
 def _kpi_window(kpis: pa.Table, as_of: date, params: AnomalyParams) -> pa.Table:
-    missing = [name for name in KPIS_SCHEMA.names if name not in kpis.column_names]
-    if missing:
-        raise ValueError(f"kpis lack the columns {', '.join(missing)}")
-    table = kpis.select(KPIS_SCHEMA.names).cast(KPIS_SCHEMA)
+    table = with_columns(kpis, KPIS_SCHEMA, "kpis")
     first_day = as_of - timedelta(days=params.kpi_window_days - 1)
     inside = pc.and_(
         pc.greater_equal(table["report_date"], pa.scalar(first_day)),

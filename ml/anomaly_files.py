@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ml.anomaly_events import sorted_events
 from ml.anomaly_flags import flagged, ranked_p_values
 from ml.causal_counts import counted_before
 from ml.count_surprisal import count_surprisal
@@ -131,7 +132,8 @@ def score_file_access(accesses: pa.Table, params: FileParams | None = None) -> F
             somewhere; an event_key comes twice.
     """
     params = params or FileParams()
-    table = _sorted_accesses(accesses)
+    required = ("event_key", "event_ts", "is_download", "is_denied", "is_scored")
+    table = sorted_events(accesses, FILE_ACCESSES_SCHEMA, "file accesses", required)
     times = np.asarray(table["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
     names, person = encode_sorted(table["person_id"])
     granted = ~_flags(table, "is_denied")
@@ -261,20 +263,6 @@ def _describe(found: FileScores, row: int, part: str) -> str:
 def _some(names: list[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _sorted_accesses(accesses: pa.Table) -> pa.Table:
-    missing = [name for name in FILE_ACCESSES_SCHEMA.names if name not in accesses.column_names]
-    if missing:
-        raise ValueError(f"file accesses lack the columns {', '.join(missing)}")
-    table = accesses.select(FILE_ACCESSES_SCHEMA.names).cast(FILE_ACCESSES_SCHEMA)
-    table = table.filter(table["person_id"].is_valid())
-    for name in ("event_key", "event_ts", "is_download", "is_denied", "is_scored"):
-        if table[name].null_count:
-            raise ValueError(f"file accesses: {table[name].null_count} rows have no {name}")
-    if len(table["event_key"].unique()) != table.num_rows:
-        raise ValueError("file accesses: an event_key comes twice; hand over distinct events")
-    return table.sort_by([("event_ts", "ascending"), ("event_key", "ascending")]).combine_chunks()
 
 
 def _flags(table: pa.Table, name: str) -> BoolArray:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ml.anomaly_events import sorted_events
 from ml.anomaly_flags import flagged, ranked_p_values
 from ml.causal_counts import counted_before, counted_within, last_before
 from ml.interactions import encode_sorted
@@ -130,7 +131,8 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
             null; an event_key comes twice.
     """
     params = params or LoginParams()
-    table = _sorted_logins(logins)
+    required = ("event_key", "event_ts", "succeeded", "occurrences", "is_scored")
+    table = sorted_events(logins, LOGINS_SCHEMA, "logins", required)
     n = table.num_rows
     _, person = encode_sorted(table["person_id"])
     succeeded = table["succeeded"].to_numpy(zero_copy_only=False).astype(bool)
@@ -216,20 +218,6 @@ def _describe(found: LoginScores, row: int, feature: int, login: dict[str, Any])
     if last >= 0 and found.logins[name][last].as_py() is not None:
         text += f" (last usual login: {found.logins[name][last].as_py()})"
     return text
-
-
-def _sorted_logins(logins: pa.Table) -> pa.Table:
-    missing = [name for name in LOGINS_SCHEMA.names if name not in logins.column_names]
-    if missing:
-        raise ValueError(f"logins lack the columns {', '.join(missing)}")
-    table = logins.select(LOGINS_SCHEMA.names).cast(LOGINS_SCHEMA)
-    table = table.filter(table["person_id"].is_valid())
-    for name in ("event_key", "event_ts", "succeeded", "occurrences", "is_scored"):
-        if table[name].null_count:
-            raise ValueError(f"logins: {table[name].null_count} rows have no {name}")
-    if len(table["event_key"].unique()) != table.num_rows:
-        raise ValueError("logins: an event_key comes twice; hand over distinct events")
-    return table.sort_by([("event_ts", "ascending"), ("event_key", "ascending")]).combine_chunks()
 
 
 def _failure_surprisal(failures: IntArray, person: IntArray, params: LoginParams) -> FloatArray:
