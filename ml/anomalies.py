@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.anomaly_events import with_columns
+from ml.anomaly_events import flags, with_columns
 from ml.anomaly_files import (
     FILE_ACCESSES_SCHEMA,
     FileParams,
@@ -256,12 +256,12 @@ def _backtest(
     if not pairs:
         return gate, {}
     low_p = np.array([[score.p_value < 0.05 for score in pair] for pair in pairs]).mean(axis=0)
-    flags = np.array([[score.is_anomaly for score in pair] for pair in pairs]).mean(axis=0)
+    alerts = np.array([[score.is_anomaly for score in pair] for pair in pairs]).mean(axis=0)
     model = "kpi_series"
     return gate, {
         (model, "forecast_accuracy"): (gate.model_value, gate.baseline_value),
         (model, "share_p_below_0.05"): (float(low_p[0]), float(low_p[1])),
-        (model, "alert_rate"): (float(flags[0]), float(flags[1])),
+        (model, "alert_rate"): (float(alerts[0]), float(alerts[1])),
     }
 
 
@@ -273,8 +273,7 @@ def _accuracy(score: SeriesScore) -> float:
 
 def _login_measures(found: LoginScores) -> Measures:
     """Alert rate against that of a plain rule, and whether p-values are what they claim."""
-    is_scored = found.logins["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
-    succeeded = found.logins["succeeded"].to_numpy(zero_copy_only=False).astype(bool)
+    is_scored, succeeded = flags(found.logins, "is_scored"), flags(found.logins, "succeeded")
     measures: Measures = {}
     if is_scored.any():
         by_rule = found.new_values[is_scored, :2].any(axis=1).mean()

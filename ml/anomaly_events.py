@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+
+_MICROSECONDS_PER_DAY = 86_400_000_000
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def with_columns(events: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
@@ -50,3 +57,32 @@ def sorted_events(
     if len(table["event_key"].unique()) != table.num_rows:
         raise ValueError(f"{what}: an event_key comes twice; hand over distinct events")
     return table.sort_by([("event_ts", "ascending"), ("event_key", "ascending")]).combine_chunks()
+
+
+def flags(events: pa.Table, name: str) -> BoolArray:
+    """(n,) a boolean column without nulls."""
+    return np.asarray(events[name].to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def times(events: pa.Table) -> IntArray:
+    """(n,) event_ts, microseconds since 1970."""
+    return np.asarray(events["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+def days_of_groups(events: pa.Table, group: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Tell the UTC days apart on which each group has an event.
+
+    Args:
+        events: n events.
+        group: (n,) code of the group, such as a person.
+
+    Returns:
+        (m,) days since 1970 and (m,) group of each, in this order; (n,) which of them an event
+        belongs to.
+    """
+    groups = int(group.max()) + 1 if len(group) else 1
+    keys, unit = np.unique(
+        times(events) // _MICROSECONDS_PER_DAY * groups + group, return_inverse=True
+    )
+    days, of_group = np.divmod(keys, groups)
+    return days, of_group, unit.astype(np.int64)

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ml.anomaly_events import sorted_events
-from ml.anomaly_flags import flagged, ranked_p_values
+from ml.anomaly_events import days_of_groups, flags, sorted_events, times
+from ml.anomaly_flags import added_up, flagged, ranked_p_values, sum_in_words
 from ml.causal_counts import counted_before
 from ml.count_surprisal import count_surprisal
 from ml.file_day_surprisal import device_surprisal, sum_over_hours, sum_over_places
@@ -40,8 +40,8 @@ FILE_ACCESSES_SCHEMA = pa.schema(
 )
 PARTS: tuple[str, ...] = ("places", "accesses", "downloads", "refusals", "hour", "device")
 _COUNTED = {"accesses": 1, "downloads": 2, "refusals": 3}
-_MICROSECONDS_PER_DAY = 86_400_000_000
-_SCORE_DECIMALS = 3
+# Places that differ by less are alike.
+_EXCESS_DECIMALS = 3
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -134,25 +134,19 @@ def score_file_access(accesses: pa.Table, params: FileParams | None = None) -> F
     params = params or FileParams()
     required = ("event_key", "event_ts", "is_download", "is_denied", "is_scored")
     table = sorted_events(accesses, FILE_ACCESSES_SCHEMA, "file accesses", required)
-    times = np.asarray(table["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
     names, person = encode_sorted(table["person_id"])
-    granted = ~_flags(table, "is_denied")
-    keys, unit = np.unique(
-        times // _MICROSECONDS_PER_DAY * max(len(names), 1) + person, return_inverse=True
-    )
-    days, persons = np.divmod(keys, max(len(names), 1))
-    m = len(keys)
-    is_scored = np.bincount(unit, weights=_flags(table, "is_scored"), minlength=m) > 0
+    granted = ~flags(table, "is_denied")
+    days, persons, unit = days_of_groups(table, person)
+    m = len(days)
+    is_scored = np.bincount(unit, weights=flags(table, "is_scored"), minlength=m) > 0
     known_days = counted_before(persons, np.ones(m, dtype=bool))
     wanted = _wanted(days, is_scored, params.calibration_days)
 
-    excess = excess_surprisal(
-        times // _MICROSECONDS_PER_DAY, person, table["place"], granted, wanted[unit]
-    )
+    excess = excess_surprisal(days[unit], person, table["place"], granted, wanted[unit])
     counts = np.column_stack(
         [
             np.bincount(unit, weights=marks, minlength=m)
-            for marks in (np.ones(len(unit)), _flags(table, "is_download"), ~granted)
+            for marks in (np.ones(len(unit)), flags(table, "is_download"), ~granted)
         ]
     ).astype(np.int64)
     # Of downloads and refusals the share of accesses counts, so that a busy day counts once.
@@ -162,17 +156,16 @@ def score_file_access(accesses: pa.Table, params: FileParams | None = None) -> F
         for i, (base, pseudo) in enumerate(bases)
     ]
     usual, of_counts = (np.column_stack(one) for one in zip(*counted, strict=True))
-    hours = hour_surprisal(times, person, granted, params.hour_width, params.alpha)
-    parts = np.column_stack(
+    hours = hour_surprisal(times(table), person, granted, params.hour_width, params.alpha)
+    stacked = np.column_stack(
         [
             sum_over_places(unit, table["place"], excess, m),
             of_counts,
-            sum_over_hours(unit, times, hours, m),
+            sum_over_hours(unit, times(table), hours, m),
             device_surprisal(days, persons, unit, table["device"], granted),
         ]
     )
-    parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
-    scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
+    parts, scores = added_up(stacked)
     p_values, shares = ranked_p_values(scores, ~is_scored & wanted, known_days, wanted)
     is_anomaly = np.zeros(m, dtype=bool)
     is_anomaly[is_scored] = flagged(
@@ -214,11 +207,9 @@ def explain_files(found: FileScores, row: int) -> str:
     named = [i for i in order if found.parts[row, i] >= 1.0][:3]
     reasons = [_describe(found, row, PARTS[i]) for i in named] or ["nothing unusual"]
     day = np.datetime64(int(found.days[row]), "D")
-    sums = " + ".join(f"{PARTS[i]} {found.parts[row, i]:.3f}" for i in order)
+    sums = sum_in_words(found.scores[row], ((PARTS[i], found.parts[row, i]) for i in order))
     return (
-        f"files on {day}: {'; '.join(reasons)} "
-        f"({found.known_days[row]} earlier days known). "
-        f"Surprise {found.scores[row]:.3f} nats = {sums}"
+        f"files on {day}: {'; '.join(reasons)} ({found.known_days[row]} earlier days known). {sums}"
     )
 
 
@@ -235,8 +226,8 @@ def evidence(found: FileScores, row: int, most: int) -> list[str]:
     """
     rows = found.of_day[row]
     of_day = found.accesses.take(rows)
-    kind = _flags(of_day, "is_denied") | _flags(of_day, "is_download")
-    ranked = np.lexsort((rows, ~kind, -np.round(found.excess[rows], _SCORE_DECIMALS)))[:most]
+    kind = flags(of_day, "is_denied") | flags(of_day, "is_download")
+    ranked = np.lexsort((rows, ~kind, -np.round(found.excess[rows], _EXCESS_DECIMALS)))[:most]
     keys: list[str] = of_day["event_key"].take(ranked).to_pylist()
     return keys
 
@@ -263,10 +254,6 @@ def _describe(found: FileScores, row: int, part: str) -> str:
 def _some(names: list[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _flags(table: pa.Table, name: str) -> BoolArray:
-    return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _wanted(days: IntArray, is_scored: BoolArray, calibration_days: int) -> BoolArray:

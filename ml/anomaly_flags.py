@@ -1,9 +1,11 @@
-"""From scores to p-values and flags, by rank in a history of the same kind.
+"""From surprisals to scores in words, and to p-values and flags by rank in a history of the kind.
 
-Here: what log-ins and days of file access have in common. Not here: any score.
+Here: what log-ins, networks and days of file access have in common. Not here: any surprisal.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +14,23 @@ from ml.causal_counts import at_least_before
 
 # Histories of different length make scores of different size: each is ranked among its like.
 HISTORY_STEPS = (1, 5, 20)
+_SCORE_DECIMALS = 3
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+
+def added_up(parts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Round (n, k) parts, so that the (n,) sums of them are exactly what their words add up to."""
+    rounded = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
+    return rounded, np.round(rounded.sum(axis=1), _SCORE_DECIMALS)
+
+
+def sum_in_words(score: float, parts: Iterable[tuple[str, float]]) -> str:
+    """A score as the sum of its parts, in their order."""
+    sums = " + ".join(f"{name} {value:.3f}" for name, value in parts)
+    return f"Surprise {score:.3f} nats = {sums}"
 
 
 def ranked_p_values(

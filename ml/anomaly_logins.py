@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ml.anomaly_events import sorted_events
-from ml.anomaly_flags import flagged, ranked_p_values
+from ml.anomaly_events import flags, sorted_events, times
+from ml.anomaly_flags import added_up, flagged, ranked_p_values, sum_in_words
 from ml.causal_counts import counted_before, counted_within, last_before
 from ml.interactions import encode_sorted
 from ml.surprisal import hour_surprisal, value_surprisal
@@ -43,7 +43,6 @@ FAILURE_STEPS = (1, 2, 3, 6, 12)
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 # What one line may claim to stand for.
 _MOST_OCCURRENCES = 1_000_000
-_SCORE_DECIMALS = 3
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -135,9 +134,8 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
     table = sorted_events(logins, LOGINS_SCHEMA, "logins", required)
     n = table.num_rows
     _, person = encode_sorted(table["person_id"])
-    succeeded = table["succeeded"].to_numpy(zero_copy_only=False).astype(bool)
-    is_scored = table["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
-    times = np.asarray(table["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+    succeeded, is_scored = flags(table, "succeeded"), flags(table, "is_scored")
+    at = times(table)
     known = counted_before(person, succeeded)
 
     parts = np.zeros((n, len(FEATURES)))
@@ -147,18 +145,17 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
         parts[:, i], new[:, i] = value_surprisal(
             table[name], person, succeeded, floor, params.alpha
         )
-    parts[:, 3] = hour_surprisal(times, person, succeeded, params.hour_width, params.alpha)
+    parts[:, 3] = hour_surprisal(at, person, succeeded, params.hour_width, params.alpha)
     failed = failed_attempts(table)
-    failures = counted_within(person, times, failed, _MICROSECONDS_PER_HOUR)
+    failures = counted_within(person, at, failed, _MICROSECONDS_PER_HOUR)
     parts[:, 4] = _failure_surprisal(failures, person, params)
-    parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
-    scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
+    parts, scores = added_up(parts)
 
     wanted = is_scored.copy()
     wanted[np.flatnonzero(~is_scored)[-params.calibration_logins :]] = True
     p_values, _ = ranked_p_values(scores, ~is_scored & succeeded, known, wanted)
-    flags = np.zeros(n, dtype=bool)
-    flags[is_scored] = flagged(
+    is_anomaly = np.zeros(n, dtype=bool)
+    is_anomaly[is_scored] = flagged(
         scores[is_scored],
         p_values[is_scored],
         params.false_discovery_rate,
@@ -168,14 +165,13 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
     usual = succeeded & ~new.any(axis=1) & (failures == 0)
     last = last_before(person, usual)
     last = np.where(last >= 0, last, last_before(person, succeeded))
-    return LoginScores(table, parts, scores, p_values, flags, known, new, failures, last)
+    return LoginScores(table, parts, scores, p_values, is_anomaly, known, new, failures, last)
 
 
 def failed_attempts(logins: pa.Table) -> IntArray:
     """(n,) how many failed attempts each row stands for; 0 for a log-in that succeeded."""
-    succeeded = np.asarray(logins["succeeded"].to_numpy(zero_copy_only=False), dtype=bool)
     occurrences = np.asarray(logins["occurrences"].to_numpy(), dtype=np.int64)
-    return np.where(succeeded, 0, np.clip(occurrences, 1, _MOST_OCCURRENCES))
+    return np.where(flags(logins, "succeeded"), 0, np.clip(occurrences, 1, _MOST_OCCURRENCES))
 
 
 def explain_login(found: LoginScores, row: int) -> str:
@@ -195,11 +191,11 @@ def explain_login(found: LoginScores, row: int) -> str:
     reasons = [_describe(found, row, i, login) for i in named] or ["nothing unusual"]
     outcome = "login" if login["succeeded"] else "failed login"
     history = int(found.known_logins[row])
-    sums = " + ".join(f"{FEATURES[i]} {found.parts[row, i]:.3f}" for i in order)
+    sums = sum_in_words(found.scores[row], ((FEATURES[i], found.parts[row, i]) for i in order))
     return (
         f"{outcome} at {login['event_ts']:%Y-%m-%d %H:%M} UTC: {'; '.join(reasons)} "
         f"({history} earlier logins known). "
-        f"Surprise {found.scores[row]:.3f} nats = {sums}"
+        f"{sums}"
     )
 
 

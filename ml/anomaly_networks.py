@@ -17,15 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ml.anomaly_flags import ranked_p_values
+from ml.anomaly_events import days_of_groups, flags
+from ml.anomaly_flags import added_up, ranked_p_values, sum_in_words
 from ml.anomaly_logins import failed_attempts
 from ml.causal_counts import counted_before
 from ml.count_surprisal import count_surprisal
 from ml.interactions import encode_sorted
 
 PARTS: tuple[str, ...] = ("failures", "people")
-_MICROSECONDS_PER_DAY = 86_400_000_000
-_SCORE_DECIMALS = 3
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -97,22 +96,18 @@ def score_networks(logins: pa.Table, params: NetworkParams | None = None) -> Net
     table = logins.filter(logins["network"].is_valid())
     names, network = encode_sorted(table["network"])
     _, person = encode_sorted(table["person_id"])
-    times = np.asarray(table["event_ts"].cast(pa.int64()).to_numpy(), dtype=np.int64)
     attempts = failed_attempts(table)
     failed = attempts > 0
-    keys, unit = np.unique(
-        times // _MICROSECONDS_PER_DAY * max(len(names), 1) + network, return_inverse=True
-    )
-    marks = np.asarray(table["is_scored"].to_numpy(zero_copy_only=False), dtype=bool)
+    days, networks, unit = days_of_groups(table, network)
     people = np.unique(np.column_stack((unit, person))[failed], axis=0)[:, 0]
     lines, tried, succeeded, arrived = (
-        np.bincount(one, minlength=len(keys))
-        for one in (unit[failed], people, unit[~failed], unit[marks])
+        np.bincount(one, minlength=len(days))
+        for one in (unit[failed], people, unit[~failed], unit[flags(table, "is_scored")])
     )
-    failures = np.bincount(unit, weights=attempts, minlength=len(keys))
+    failures = np.bincount(unit, weights=attempts, minlength=len(days))
     # Days without a failure would make the first of a day surprising, which it never is.
     told = np.flatnonzero(lines)
-    days, networks = np.divmod(keys[told], max(len(names), 1))
+    days, networks = days[told], networks[told]
     counts = np.column_stack((failures, tried))[told].astype(np.int64)
     is_scored = arrived[told] > 0
 
@@ -121,9 +116,8 @@ def score_networks(logins: pa.Table, params: NetworkParams | None = None) -> Net
         count_surprisal(days, networks, counts[:, i] - 1, ones, params.pseudo_days)
         for i in range(len(PARTS))
     ]
-    beyond, parts = (np.column_stack(one) for one in zip(*counted, strict=True))
-    parts = np.asarray(np.round(parts, _SCORE_DECIMALS) + 0.0, dtype=np.float64)
-    scores = np.round(parts.sum(axis=1), _SCORE_DECIMALS)
+    beyond, stacked = (np.column_stack(one) for one in zip(*counted, strict=True))
+    parts, scores = added_up(stacked)
     known = counted_before(networks, ones > 0)
     p_values, _ = ranked_p_values(scores, ~is_scored, known, ones > 0)
     bar = math.log(max(int(is_scored.sum()), 1) / params.family_error_rate)
@@ -149,11 +143,9 @@ def explain_network(found: NetworkScores, row: int) -> str:
     """Say in one text what came from a network on a day, and how the score adds up."""
     day = np.datetime64(int(found.days[row]), "D")
     (failures, people), usual = found.counts[row], found.usual[row]
-    sums = " + ".join(
-        f"{name} {value:.3f}" for name, value in zip(PARTS, found.parts[row], strict=True)
-    )
+    sums = sum_in_words(found.scores[row], zip(PARTS, found.parts[row], strict=True))
     return (
         f"log-ins from {found.networks[row]} on {day}: {failures} failed (usual: {usual[0]:.1f}) "
         f"of {people} people (usual: {usual[1]:.1f}), "
-        f"{found.succeeded[row]} succeeded. Surprise {found.scores[row]:.3f} nats = {sums}"
+        f"{found.succeeded[row]} succeeded. {sums}"
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.anomaly_events import flags
 from ml.anomaly_files import FileScores, evidence, explain_files
 from ml.anomaly_logins import LoginScores, explain_login
 from ml.anomaly_networks import NetworkScores, explain_network
@@ -45,8 +46,7 @@ def kpi_rows(
 def login_rows(found: LoginScores) -> Iterator[dict[str, Any]]:
     """The log-ins that are scored, each with the last usual one of its person as evidence."""
     keys = found.logins["event_key"].to_pylist()
-    is_scored = found.logins["is_scored"].to_numpy(zero_copy_only=False).astype(bool)
-    for row in np.flatnonzero(is_scored).tolist():
+    for row in np.flatnonzero(flags(found.logins, "is_scored")).tolist():
         last = int(found.last_usual[row])
         yield {
             "entity_type": "login",

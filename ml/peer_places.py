@@ -77,8 +77,9 @@ def _excess(known: sparse.csr_matrix, person: IntArray, place: IntArray) -> Floa
         block = who[start : start + _BLOCK]
         inside = np.flatnonzero((row >= start) & (row < start + _BLOCK))
         at = (row[inside] - start, place[inside])
-        own[inside] = np.asarray(shares[block][at]).ravel()
-        peers[inside] = np.asarray((shares[block] @ users @ shares).tocsr()[at]).ravel()
+        of_block = shares[block]
+        own[inside] = np.asarray(of_block[at]).ravel()
+        peers[inside] = np.asarray((of_block @ users @ shares).tocsr()[at]).ravel()
     anybody = everybody[place] / total
     known_well = of_person[person] / (of_person[person] + _HALF_KNOWN)
     expected = known_well * (_OWN * own + _PEERS * peers)
