@@ -24,6 +24,7 @@ from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import UsageError
 from dagster_project.state import StatePaths
 from ml.simulation import IDENTITY, SHOP, DayFile, Faults, Settings, Simulation
+from ml.simulation.semi_markov import SUPPORT
 
 # Three takes a third of the time of six, for files a tenth larger.
 COMPRESSION_LEVEL = 3
@@ -140,8 +141,8 @@ def register(subparsers: Any) -> None:
         "to the days before.",
     )
     plain = Settings()
-    parser.add_argument("--seed", type=int, help=f"default: {plain.seed}")
-    parser.add_argument("--days", type=int, help=f"default: {plain.days}")
+    parser.add_argument("--seed", type=int, default=plain.seed, help="default: %(default)s")
+    parser.add_argument("--days", type=int, default=plain.days, help="default: %(default)s")
     parser.add_argument(
         "--start",
         type=date.fromisoformat,
@@ -163,7 +164,7 @@ def register(subparsers: Any) -> None:
         "--support",
         type=int,
         metavar="N",
-        help="nothing is reproduced that fewer visitors did or had, default: 5",
+        help=f"nothing is reproduced that fewer visitors did or had, default: {SUPPORT}",
     )
 
 

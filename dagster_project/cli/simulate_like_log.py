@@ -18,13 +18,11 @@ from dagster_project.ingest.config import Settings, load_settings
 from dagster_project.ingest.errors import FootfallError, UsageError
 from dagster_project.loading import registry_of
 from dagster_project.state import StatePaths
+from ml.simulation.semi_markov import SUPPORT
 
 if TYPE_CHECKING:
     from ml.simulation.log_model import Log
 
-DAYS: Final = 30
-SEED: Final = 7
-SUPPORT: Final = 5
 LEAST_SUPPORT: Final = 2
 # What a line of a likeness can say of what event types require.
 _GIVEN: Final = frozenset({"anonymous_id", "product_id"})
@@ -180,8 +178,8 @@ def _choices(args: argparse.Namespace) -> _Choices:
         raise UsageError(f"--support {support}: is below {LEAST_SUPPORT}; it would tell of persons")
     return _Choices(
         into=args.into,
-        days=DAYS if args.days is None else args.days,
-        seed=SEED if args.seed is None else args.seed,
+        days=args.days,
+        seed=args.seed,
         start=args.start,
         support=support,
     )

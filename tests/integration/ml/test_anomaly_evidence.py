@@ -51,28 +51,33 @@ def scores(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> li
     ]
 
 
+def evidence_of(warehouse: Warehouse, row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The events that a score names, by their key; all of them are in the warehouse."""
+    found = warehouse.con.execute(
+        # The CRM showed before D that u2 and u6 are one, of whom u2 is the older account.
+        "select event_key, arrival_date, event_ts, event_name,"
+        " md5('user' || chr(31) || if(user_id = 'u6', 'u2', user_id)) as person_id"
+        " from core.fct_events where list_contains(?::varchar[], event_key)",
+        [row["evidence_event_keys"]],
+    ).to_arrow_table()
+    events = {event["event_key"]: event for event in found.to_pylist()}
+    assert events.keys() == set(row["evidence_event_keys"])
+    return events
+
+
 def test_evidence_had_arrived_by_the_partition_and_is_of_the_person(warehouse, scores):
     logins = [row for row in scores if row["entity_type"] == "login"]
     # 24 persons log in on D; on the day after arrive 24 late log-ins and 5 failed ones.
     assert len(logins) == 24 + 29
     for row in logins:
-        found = warehouse.con.execute(
-            # The CRM showed before D that u2 and u6 are one, of whom u2 is the older account.
-            "select event_key, arrival_date,"
-            " md5('user' || chr(31) || if(user_id = 'u6', 'u2', user_id)), event_ts"
-            " from core.fct_events where list_contains(?::varchar[], event_key)",
-            [row["evidence_event_keys"]],
-        ).fetchall()
-        events = {key: rest for key, *rest in found}
-        assert events.keys() == set(row["evidence_event_keys"])
+        events = evidence_of(warehouse, row)
         scored, *usual = row["evidence_event_keys"]
         assert scored == row["event_key"]
-        assert events[scored][0] == row["partition_date"]
-        for key in row["evidence_event_keys"]:
-            arrived, person, happened = events[key]
-            assert arrived <= row["partition_date"]
-            assert person == row["entity_id"]
-            assert key in usual or happened.date() == row["date"]
+        assert events[scored]["arrival_date"] == row["partition_date"]
+        for key, event in events.items():
+            assert event["arrival_date"] <= row["partition_date"]
+            assert event["person_id"] == row["entity_id"]
+            assert key in usual or event["event_ts"].date() == row["date"]
 
 
 def test_the_parts_of_a_log_ins_explanation_add_up_to_its_score(scores):
@@ -99,15 +104,10 @@ def test_a_day_of_file_access_is_of_the_person_and_its_evidence_of_the_day(wareh
     # 24 accounts of 23 persons on D; on the day after, one of them opened files on the 19th.
     assert [row["date"] for row in days] == [D] * 23 + [day(19)]
     for row in days:
-        found = warehouse.con.execute(
-            "select event_key, md5('user' || chr(31) || if(user_id = 'u6', 'u2', user_id)),"
-            " event_date, event_name"
-            " from core.fct_events where list_contains(?::varchar[], event_key)",
-            [row["evidence_event_keys"]],
-        ).fetchall()
-        assert {key for key, *_ in found} == set(row["evidence_event_keys"])
-        for _, *rest in found:
-            assert rest == [row["entity_id"], row["date"], "file_accessed"]
+        for event in evidence_of(warehouse, row).values():
+            assert event["person_id"] == row["entity_id"]
+            assert event["event_ts"].date() == row["date"]
+            assert event["event_name"] == "file_accessed"
         parts = re.findall(r"(\w+) (\d+\.\d{3})", row["explanation"].split(" nats = ")[1])
         assert {name for name, _ in parts} == set(PARTS)
         assert sum(float(value) for _, value in parts) == pytest.approx(row["score"], abs=1e-9)
