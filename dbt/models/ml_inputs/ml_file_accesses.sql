@@ -2,6 +2,12 @@
 -- are to be scored.
 with
 
+of_users as (
+
+    {{ user_events_as_of(['file_access', 'file_denied']) }}
+
+),
+
 accesses as (
 
     select
@@ -14,14 +20,7 @@ accesses as (
         device_id,
         properties ->> '$.file_id' as file_id,
         nullif(replace(properties ->> '$.file_path', '\', '/'), '') as file_path,
-    from {{ ref('fct_events') }}
-    where arrival_date <= cast(getvariable('as_of_date') as date)
-        and (
-            event_date between cast(getvariable('window_from') as date)
-            and cast(getvariable('as_of_date') as date) + 1
-        )
-        and role in ('file_access', 'file_denied')
-        and user_id is not null
+    from of_users
 
 ),
 

@@ -3,15 +3,7 @@ with
 
 logins as (
 
-    select *
-    from {{ ref('fct_events') }}
-    where arrival_date <= cast(getvariable('as_of_date') as date)
-        and (
-            event_date between cast(getvariable('window_from') as date)
-            and cast(getvariable('as_of_date') as date) + 1
-        )
-        and role in ('login', 'login_failed')
-        and user_id is not null
+    {{ user_events_as_of(['login', 'login_failed']) }}
 
 ),
 
