@@ -106,9 +106,7 @@ class Measured:
 def declared_metrics() -> dict[str, dict[str, Any]]:
     """The ratios of `dbt/macros/metrics.sql` that experiments are judged by, by name."""
     return {
-        one["name"]: one
-        for one in declared_ratios()
-        if one["by_dimension"] or "experiment_results" in one.get("of", ())
+        one["name"]: one for one in declared_ratios() if "experiment_results" in one.get("of", ())
     }
 
 

@@ -40,43 +40,47 @@
 {%- endmacro %}
 
 {#
-    Carts by the date that they were opened on, as they stand on the as_of date. Carts that nothing
-    has ended wait in `int_cart_days` under the first as_of date on which they are abandoned, so
-    that no run needs to look for those that fall due. `days` is the relation of that model.
+    Days of carts, `days`, as they stand on the as_of date. Carts that nothing has ended wait under
+    the first as_of date on which they are abandoned, so that no run needs to look for those that
+    fall due.
 #}
+{% macro stated_cart_days(days, as_of) -%}
+    select
+        stored.*,
+        stored.outcome = 'lapsed' and not coalesce(stored.due_date <= asked.as_of_date, false)
+            as is_open,
+        stored.outcome = 'recovered'
+        or coalesce(stored.due_date <= asked.as_of_date, false) as is_abandoned,
+    from {{ days }} as stored
+    cross join {{ as_of }} as asked
+{%- endmacro %}
+
+{# What KPIs count of stated days of carts. #}
+{% macro cart_count_columns() -%}
+    cast(sum(carts) as bigint) as carts,
+    cast(coalesce(sum(carts) filter (where not is_open), 0) as bigint) as ended_carts,
+    cast(coalesce(sum(carts) filter (where is_abandoned), 0) as bigint) as abandoned_carts,
+{%- endmacro %}
+
+{# All counts of carts by the date that they were opened on. #}
 {% macro cart_counts(days, as_of) -%}
     select
-        days.report_date,
-        cast(sum(days.carts) as bigint) as carts,
-        cast(coalesce(sum(days.carts) filter (where days.is_open), 0) as bigint) as open_carts,
-        cast(coalesce(sum(days.carts) filter (where not days.is_open), 0) as bigint) as ended_carts,
+        report_date,
+        {{ cart_count_columns() }}
+        cast(coalesce(sum(carts) filter (where is_open), 0) as bigint) as open_carts,
         {%- for outcome in ['ordered', 'emptied', 'recovered'] %}
-        cast(coalesce(sum(days.carts) filter (where days.outcome = '{{ outcome }}'), 0) as bigint)
+        cast(coalesce(sum(carts) filter (where outcome = '{{ outcome }}'), 0) as bigint)
             as {{ outcome }}_carts,
         {%- endfor %}
-        cast(coalesce(sum(days.carts) filter (where days.is_abandoned), 0) as bigint)
-            as abandoned_carts,
-        cast(coalesce(sum(days.cart_value) filter (where days.is_open), 0) as decimal(18, 4))
-            as open_value,
+        cast(coalesce(sum(cart_value) filter (where is_open), 0) as decimal(18, 4)) as open_value,
         {%- for outcome in ['ordered', 'recovered'] %}
         cast(
-            coalesce(sum(days.cart_value) filter (where days.outcome = '{{ outcome }}'), 0)
-            as decimal(18, 4)
+            coalesce(sum(cart_value) filter (where outcome = '{{ outcome }}'), 0) as decimal(18, 4)
         ) as {{ outcome }}_value,
         {%- endfor %}
-        cast(coalesce(sum(days.cart_value) filter (where days.is_abandoned), 0) as decimal(18, 4))
+        cast(coalesce(sum(cart_value) filter (where is_abandoned), 0) as decimal(18, 4))
             as abandoned_value,
-        max(days.median_minutes_to_order) filter (where days.outcome = 'ordered')
-            as median_minutes_to_order,
-    from (
-        select
-            stored.*,
-            stored.outcome = 'lapsed' and not coalesce(stored.due_date <= asked.as_of_date, false)
-                as is_open,
-            stored.outcome = 'recovered'
-            or coalesce(stored.due_date <= asked.as_of_date, false) as is_abandoned,
-        from {{ days }} as stored
-        cross join {{ as_of }} as asked
-    ) as days
-    group by days.report_date
+        max(median_minutes_to_order) filter (where outcome = 'ordered') as median_minutes_to_order,
+    from ({{ stated_cart_days(days, as_of) }}) as stated
+    group by report_date
 {%- endmacro %}

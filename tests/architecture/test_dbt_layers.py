@@ -33,6 +33,7 @@ SOURCES_OF_THE_MODELS = {
     "int_window_events": {"inputs.sources"},
     "int_events_sessionized": {"inputs.sources"},
     "kpi_daily": {"inputs.log_days"},
+    "kpi_daily_by_dimension": {"inputs.log_days"},
     "product_affinity": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
     # Nothing but names, which follow from no event.

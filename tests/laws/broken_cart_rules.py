@@ -183,6 +183,19 @@ SEEN_OTHERWISE = together([day(17), day(16)], DISPLACED)
 DUE_AT_MIDNIGHT = told(
     (day(11), [add("a", "11 00:00"), add("b", "11 00:00:00.000001", "w")]), (day(12), [])
 )
+# The session began on the date before, and what comes late says how it was found.
+FOUND_BEFORE_MIDNIGHT = told(
+    (day(12), [cart("a", "page_viewed", "11 23:50"), add("b", "12 00:05", category="bags")]),
+    (day(13), [cart("late", "page_viewed", "11 23:45", utm_medium="email")]),
+)
+RECOVERED_LATER = told((day(16), [add("a", "11 10:00")]), (day(17), [order("b", "13 11:00")]))
+TWO_PUT_IN_AT_ONCE = told(
+    (day(11), [
+        add("a", "11 10:00", category="own", properties=json.dumps({"products": [
+            {"product_id": "p", "category": "bags"}, {"product_id": "q", "category": "hats"},
+        ]})),
+    ])
+)  # fmt: skip
 
 BROKEN_CART_RULES = (
     BrokenRule(
@@ -330,5 +343,26 @@ BROKEN_CART_RULES = (
     BrokenRule(
         "carts fall due a day late", DUE_AT_MIDNIGHT, "fct_carts",
         text(r"due_date <= as_of\.as_of_date", "due_date < as_of.as_of_date"),
+    ),
+    BrokenRule(
+        "a cart keeps the channel that its session had", FOUND_BEFORE_MIDNIGHT,
+        "int_cart_days_by_dimension", sees("intermediate.int_touched_dates"),
+    ),
+    BrokenRule(
+        "a cart that has ended stays open by dimension", RECOVERED_LATER,
+        "int_cart_days_by_dimension", sees("intermediate.int_touched_cart_dates"),
+    ),
+    BrokenRule(
+        "carts of bots are counted by dimension", SEEN_AT_ONCE,
+        "int_cart_days_by_dimension", text(r"and not is_bot", ""),
+    ),
+    BrokenRule(
+        "a cart's session is sought on the date of the cart alone", FOUND_BEFORE_MIDNIGHT,
+        "int_cart_days_by_dimension",
+        text(r"\[report_date - 2, report_date - 1, report_date\]", "[report_date]"),
+    ),
+    BrokenRule(
+        "a cart is of its first event's own category", TWO_PUT_IN_AT_ONCE,
+        "int_cart_days_by_dimension", sees("core.fct_product_interactions"),
     ),
 )  # fmt: skip

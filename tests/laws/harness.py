@@ -44,6 +44,7 @@ REBUILT_TABLES = (
     "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_transition_days",
     "int_path_days", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
+    "int_cart_days_by_dimension", "int_kpi_days_by_dimension",
     "int_order_touches", "int_lost_touches", "int_removal_effects",
     "int_trigger_events", "int_trigger_carts", "int_trigger_firings",
     "int_person_attributes", "int_person_consents", "dim_countries", "dim_currencies",
@@ -58,7 +59,7 @@ RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
 DERIVED_VIEWS = (
     "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
-    "trigger_firings", "consent_daily",
+    "trigger_firings", "consent_daily", "kpi_daily_by_dimension",
 )  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),

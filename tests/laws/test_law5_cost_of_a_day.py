@@ -56,7 +56,7 @@ EXEMPT: Mapping[Place, str] = {
     ("int_touched_product_dates", "intermediate.int_order_events"): _BY_ORDER,
     ("fct_searches", "core.fct_orders"): _BY_ORDER,
     ("fct_order_items", "core.fct_order_items"): _BY_ORDER,
-    ("kpi_daily_by_dimension", "core.fct_order_items"): _BY_ORDER,
+    ("int_kpi_days_by_dimension", "core.fct_order_items"): _BY_ORDER,
     ("map_visitor_person", "intermediate.int_identity_evidence"): _BY_VISITOR,
     ("int_touched_users", "intermediate.int_key_evidence"): _BY_KEY,
     ("int_ties_found", "intermediate.int_key_evidence"): _BY_KEY,

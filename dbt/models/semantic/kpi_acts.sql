@@ -4,6 +4,7 @@
 {% set counts = [
     'sessions', 'new_visitors', 'engaged_sessions', 'converting_sessions', 'page_views',
     'product_views', 'cart_adds', 'checkouts', 'orders', 'orders_without_value', 'impressions',
+    'carts', 'ended_carts', 'abandoned_carts',
 ] %}
 {% set sums = ['items', 'gross_revenue', 'refunds', 'net_revenue'] %}
 
@@ -167,6 +168,25 @@ refund_acts as (
 
 ),
 
+-- By its first event, as kpi_daily_by_dimension counts it.
+cart_acts as (
+
+    select
+        carts.report_date,
+        carts.source,
+        events.device_type,
+        events.country,
+        coalesce(sessions.channel, '(not set)') as channel,
+        1 as carts,
+        cast(carts.state <> 'open' as integer) as ended_carts,
+        cast(carts.state in ('abandoned', 'recovered') as integer) as abandoned_carts,
+    from {{ ref_beside('fct_carts') }} as carts
+    inner join events on carts.event_key = events.event_key
+    left join sessions on events.session_id = sessions.session_id
+    where not carts.is_bot
+
+),
+
 acts as (
 
     select * from event_acts
@@ -176,6 +196,8 @@ acts as (
     select * from order_acts
     union all by name
     select * from refund_acts
+    union all by name
+    select * from cart_acts
 
 ),
 

@@ -1,9 +1,6 @@
 -- What is known of a date alone, by no dimension; its dates are MetricFlow's time spine.
 select
     report_date,
-    carts,
-    ended_carts,
-    abandoned_carts,
     dau,
     wau,
     mau,

@@ -21,6 +21,8 @@ sums as (
         sum(page_views) as page_views,
         sum(impressions) as impressions,
         sum(orders) as orders,
+        sum(carts) as carts,
+        sum(abandoned_carts) as abandoned_carts,
         sum(gross_revenue) as gross_revenue,
         sum(refunds) as refunds,
     from {{ ref('kpi_daily_by_dimension') }}
@@ -45,6 +47,8 @@ final as (
                 or sums.page_views <> kpis.page_views
                 or sums.impressions <> kpis.impressions
                 or sums.orders <> kpis.orders
+                or sums.carts <> kpis.carts
+                or sums.abandoned_carts <> kpis.abandoned_carts
                 or sums.gross_revenue <> kpis.gross_revenue
                 or sums.refunds <> kpis.refunds
             )

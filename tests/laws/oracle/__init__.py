@@ -134,7 +134,9 @@ def build(
         "fct_cart_events": carts.fct_cart_events(built_carts),
         "cart_abandonment": abandonment,
         "kpi_daily": carts.with_cart_counts(kpis.kpi_daily(facts, as_of), abandonment),
-        "kpi_daily_by_dimension": kpis.kpi_daily_by_dimension(facts, fct_order_items),
+        "kpi_daily_by_dimension": carts.with_cart_counts_by_dimension(
+            kpis.kpi_daily_by_dimension(facts, fct_order_items), cart_rows, facts.events
+        ),
         "fct_experiment_exposures": experiments.exposures(winners),
         "fct_experiment_units": units,
         "fct_funnel_entries": entries,

@@ -11,7 +11,8 @@ from decimal import Decimal
 from statistics import median
 
 from tests.laws.oracle.events import Row, hashed, in_order
-from tests.laws.oracle.kpis import ratio
+from tests.laws.oracle.kpis import Cell, line_categories, ratio, with_ratios
+from tests.laws.oracle.kpis import value_of as of_dimension
 
 CART_ROLES = {"cart_add", "cart_remove", "cart_view", "checkout"}
 JUNK = {"null", "none", "nan", "undefined", "0", "-1", "test", "anonymous", "unknown", ""}
@@ -303,4 +304,33 @@ def with_cart_counts(kpi_rows: list[Row], abandonment: list[Row]) -> list[Row]:
         counts = {name: carts.get(name, 0) for name in ("carts", "ended_carts", "abandoned_carts")}
         rate = ratio(counts["abandoned_carts"], counts["ended_carts"])
         table.append({**row, **counts, "cart_abandonment_rate": rate})
+    return table
+
+
+def with_cart_counts_by_dimension(
+    kpi_rows: list[Row], cart_rows: list[Row], events: list[Row]
+) -> list[Row]:
+    """`marts.kpi_daily_by_dimension` with what it says of carts, by the values of first events."""
+    event_of = {event["event_key"]: event for event in events}
+    of_key: dict[tuple[date, str, str], list[Row]] = defaultdict(list)
+    for row in cart_rows:
+        if row["is_bot"]:
+            continue
+        first = event_of[row["event_key"]]
+        for dimension in ("device_type", "country", "source", "channel"):
+            of_key[row["report_date"], dimension, of_dimension(first[dimension])].append(row)
+        for category in line_categories(first):
+            of_key[row["report_date"], "category", category].append(row)
+    keys = ("report_date", "dimension", "value")
+    rows = {tuple(row[name] for name in keys): row for row in kpi_rows}
+    for key in of_key.keys() - rows.keys():
+        rows[key] = {**dict(zip(keys, key, strict=True)), **with_ratios(Cell().as_row())}
+    table = []
+    for key, row in rows.items():
+        ended = [one for one in of_key[key] if one["state"] != "open"]
+        left = [one for one in ended if one["state"] in ("abandoned", "recovered")]
+        counts = {
+            "carts": len(of_key[key]), "ended_carts": len(ended), "abandoned_carts": len(left),
+        }  # fmt: skip
+        table.append({**row, **counts, "cart_abandonment_rate": ratio(len(left), len(ended))})
     return table
