@@ -3,11 +3,15 @@
 Only the settings belong here; what they come to is `dbt/models/core/fct_funnel_entries.sql`.
 """
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from dagster_project.ingest.config_types import Name, Seconds, Strict, problem
+
+_HELD: Final = ("product_id", "category", "brand", "impression_id")
+_HELD_PROPERTY: Final = r"properties\.[A-Za-z_][A-Za-z0-9_]{0,62}"
 
 
 class FunnelStep(Strict):
@@ -23,6 +27,15 @@ def _step_shorthand(value: object) -> object:
     if isinstance(value, dict) and "name" not in value and "event" in value:
         return {**value, "name": value["event"]}
     return value
+
+
+def _is_holdable(value: object) -> object:
+    if isinstance(value, str) and (value in _HELD or re.fullmatch(_HELD_PROPERTY, value)):
+        return value
+    raise problem(
+        f"{value!r} is not one of {', '.join(_HELD)}, nor properties.KEY, a key of an event's "
+        "properties (letters, digits and _, at most 63)"
+    )
 
 
 def _one_or_several(value: object) -> object:
@@ -44,7 +57,7 @@ class FunnelSettings(Strict):
     mode: Literal["ordered", "strict", "any"] = "ordered"
     unit: Literal["person", "visitor", "session"] = "person"
     window: Seconds = 7 * 86_400
-    hold: Literal["product_id", "category", "brand", "impression_id"] | None = None
+    hold: Annotated[str, BeforeValidator(_is_holdable)] | None = None
     exclude: Annotated[list[Name], BeforeValidator(_one_or_several), Field(max_length=12)] = Field(
         default_factory=list
     )

@@ -61,6 +61,13 @@ LINE_WITHOUT_CATEGORY = told(
               properties=listing({"product_id": "p"})),
     ])
 )  # fmt: skip
+FRACTION_HELD = told((day(11), [added("a", "11 10:00", properties=json.dumps({"cart_id": 1.5}))]))
+ANOTHER_CART_ORDERED = told(
+    (day(11), [
+        added("a", "11 10:00", properties=json.dumps({"cart_id": "c"})),
+        ordered("o", "11 10:10", properties=json.dumps({"cart_id": "d"})),
+    ])
+)  # fmt: skip
 SEVERAL_ADDED = told(
     (day(11), [
         added("a", "11 10:00", None, properties=listing({"product_id": "q"}, {"product_id": "p"})),
@@ -145,6 +152,18 @@ BROKEN_FUNNEL_RULES = (
         LINE_WITHOUT_CATEGORY,
         "int_funnel_events",
         text(r"when line_values\.event_key is not null", "when line_values.value is not null"),
+    ),
+    BrokenRule(
+        "whatever stands in a property is held",
+        FRACTION_HELD,
+        "int_funnel_events",
+        text(r"'BIGINT', 'UBIGINT', 'BOOLEAN'", "'BIGINT', 'UBIGINT', 'BOOLEAN', 'DOUBLE'"),
+    ),
+    BrokenRule(
+        "every property holds the same",
+        ANOTHER_CART_ORDERED,
+        "int_funnel_events",
+        text(r"then property_values\.value", "then timed.hold"),
     ),
     BrokenRule(
         "of values that get equally far the greatest counts",

@@ -150,6 +150,15 @@ FUNNELS = [
         excluded=("product_removed",),
     ),
     declared(
+        "same_cart",
+        "ordered",
+        "visitor",
+        86_400,
+        "product_added",
+        "order_completed",
+        hold="properties.cart_id",
+    ),
+    declared(
         "same_kind",
         "strict",
         "visitor",

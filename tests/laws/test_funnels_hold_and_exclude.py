@@ -27,6 +27,7 @@ FUNNELS = [
     *(declared(f"free_{m}", m, "visitor", WINDOW_S, A, B, C, excluded=(GONE,)) for m in MODES),
     declared("kind", "ordered", "visitor", WINDOW_S, A, B, hold="category"),
     declared("banner", "ordered", "visitor", WINDOW_S, OTHER, A, hold="impression_id"),
+    declared("list", "ordered", "visitor", WINDOW_S, A, B, hold="properties.list"),
     declared("long", "ordered", "visitor", 7_200, A, B),
 ]  # fmt: skip
 Step = tuple[str, float, str | None]
@@ -86,7 +87,25 @@ def the_events() -> list[Row]:
         *walk(11, "a", (OTHER, 0, None), impression_id="i"),
         *[dict(row, anonymous_id="a") for row in walk(11, "a2", (A, 1, "p"), impression_id="j")],
         *[dict(row, anonymous_id="a") for row in walk(11, "a3", (A, 2, "p"), impression_id="i")],
+        # 12: a key of the properties; what is neither a text, a whole number nor a truth is none.
+        *in_list(12, "a", "x", "x"),
+        *in_list(12, "b", "x", "y"),
+        *in_list(12, "c", 7, "7"),
+        *in_list(12, "d", True, "true"),
+        *in_list(12, "e", 1.5, 1.5),
+        *in_list(12, "f", ["x"], ["x"]),
+        *in_list(12, "g", None, None),
     ]
+
+
+def in_list(number: int, who: str, *values: Any) -> list[Row]:
+    """A product looked at and added, from a list that each event names in its own way."""
+    steps = zip((A, B), values, strict=True)
+    return [
+        event(f"{number}-{who}-{name}", name, f"{second(number, place):%d %H:%M:%S.%f}", who,
+              properties=json.dumps({"list": value}))
+        for place, (name, value) in enumerate(steps)
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=ARRIVALS)
@@ -159,6 +178,12 @@ def test_of_values_that_get_equally_far_the_least_counts(warehouse):
 def test_an_impression_is_held_by_its_id(warehouse):
     (found,) = entries(warehouse, "banner", 11)
     assert found == ("i", 2, 0)
+
+
+def test_a_key_of_the_properties_is_held_by_its_text(warehouse):
+    assert entries(warehouse, "list", 12) == [
+        ("7", 2, 0), ("true", 2, 0), ("x", 1, 0), ("x", 2, 0),
+    ]  # fmt: skip
 
 
 def test_steps_are_cut_by_the_session_of_the_first_and_add_up(warehouse):

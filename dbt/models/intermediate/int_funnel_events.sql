@@ -171,6 +171,30 @@ line_values as (
     {% endfor %}
 ),
 
+-- Read for those that need it alone: properties are the widest column.
+property_values as (
+
+    select
+        held.event_key,
+        held.hold,
+        case
+            when json_type(events.properties, held.json_path)
+                in ('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN')
+                then events.properties ->> held.json_path
+        end as value,
+    from (
+        select distinct
+            event_key,
+            hold,
+            '$."' || substr(hold, {{ 'properties.' | length + 1 }}) || '"' as json_path,
+        from timed
+        where starts_with(hold, 'properties.')
+    ) as held
+    inner join {{ ref('fct_events') }} as events on held.event_key = events.event_key
+    where events.report_date in (select report_date from dates)
+
+),
+
 -- A value is a row: an event of several products may serve an attempt for each of them.
 valued as (
 
@@ -178,6 +202,7 @@ valued as (
         timed.*,
         case
             when line_values.event_key is not null then line_values.value
+            when property_values.event_key is not null then property_values.value
             {% for property in held_properties -%}
             when timed.hold = '{{ property }}' then timed.{{ property }}
             {% endfor -%}
@@ -186,6 +211,9 @@ valued as (
     left join line_values
         on timed.event_key = line_values.event_key
         and timed.hold = line_values.hold
+    left join property_values
+        on timed.event_key = property_values.event_key
+        and timed.hold = property_values.hold
     where timed.hold is not null
 
 ),

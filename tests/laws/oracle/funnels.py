@@ -3,6 +3,7 @@
 Belongs here: docs/metrics.md, `core.fct_funnel_entries` and `marts.funnel_steps`.
 """
 
+import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,10 +77,15 @@ def values_held(event: Row, hold: str | None) -> list[str | None]:
     """What an event has of the property that its funnel holds, in order; [None] if it holds none.
 
     Of products the distinct values of the event's lines in `fct_product_interactions`, else its own
-    column's, as of anything else.
+    column's, as of anything else; of a key of the properties its text, whole number or truth.
     """
     if hold is None:
         return [None]
+    if hold.startswith("properties."):
+        value = json.loads(event["properties"] or "{}").get(hold.removeprefix("properties."))
+        if isinstance(value, str):
+            return [value]
+        return [json.dumps(value)] if isinstance(value, int) else []
     found = {event[hold]}
     lines = product_lines(event)
     if hold in LINE_PROPERTIES and lines:

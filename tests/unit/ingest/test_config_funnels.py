@@ -27,11 +27,20 @@ def test_every_step_is_a_row_with_what_the_funnel_says():
     ]
 
 
+def test_a_key_of_the_properties_is_held_like_a_column():
+    assert parse_settings(funnel("hold: properties.plan_Id")).funnels["f"].hold == (
+        "properties.plan_Id"
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("hold: price", "footfall.yml:3: funnels.f.hold: 'price' is not one of product_id, "),
         ("hold: [product_id]", "footfall.yml:3: funnels.f.hold: ['product_id'] is not one of "),
+        ("hold: properties", "footfall.yml:3: funnels.f.hold: 'properties' is not one of "),
+        ("hold: properties.a.b", "'properties.a.b' is not one of product_id, "),
+        ("hold: 'properties.a\"'", "nor properties.KEY, a key of an event's properties"),
         ("exclude: [z, y]", "footfall.yml:3: funnels.f.exclude: 'y' is a step; "),
         ("exclude: Gone", "footfall.yml:3: funnels.f.exclude.0: 'Gone' does not have the form "),
         ("exclude: 3", "footfall.yml:3: funnels.f.exclude: 3: "),
