@@ -110,6 +110,16 @@ def movielens(data: Path) -> Iterator[Line]:
             )
 
 
+def next_film(data: Path) -> Iterator[Line]:
+    """Which film is rated next in a visit, on the last week."""
+    from ml.next_products import next_products
+    from tests.published_data import movielens_ratings, movielens_steps
+
+    steps = movielens_steps(movielens_ratings(data))
+    gate = next_products(steps, max(steps["event_date"].to_pylist())).gate
+    yield of_gate("next products (sequential rules)", "MovieLens 100K", gate, "popularity")
+
+
 def _receipts(data: Path) -> pd.DataFrame:
     """Sales of known customers: person_id, product_id, order_date, value."""
     files = sorted((data / "orders_online_retail" / "by-day").glob("*.csv.gz"))
@@ -422,7 +432,8 @@ def open_bandit(data: Path) -> Iterator[Line]:
 REPORTS: dict[str, Callable[[Path], Iterator[Line]]] = {
     one.__name__: one
     for one in (
-        movielens, retailer, cdnow, choices, logins, files, taxi, cookie_cats, bandits, open_bandit,
+        movielens, next_film, retailer, cdnow, choices, logins, files, taxi, cookie_cats, bandits,
+        open_bandit,
     )
 }  # fmt: skip
 

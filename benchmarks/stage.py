@@ -47,13 +47,7 @@ def main(stage: str, *, rows: bool = False) -> None:
         parts = dict(read) if rows else parts
     elif stage == "train":
         days = sorted({one.arrival_date for one in seals.load_chain(paths)})
-        for family in (
-            training.train_recommendations,
-            training.score_anomalies,
-            training.analyse_experiments,
-            training.predict_lifetime_value,
-            training.score_purchases,
-        ):
+        for family in training.FAMILIES.values():
             started = time.perf_counter()
             family(paths, settings, days)
             parts[family.__name__] = round(time.perf_counter() - started, 3)

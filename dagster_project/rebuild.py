@@ -12,7 +12,7 @@ they were made in.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,14 +30,6 @@ from dagster_project.records.publications import publish_and_record
 from dagster_project.state import StatePaths
 from dagster_project.table_comparison import Comparison, compare_files
 
-_Train = Callable[[StatePaths, Settings, Sequence[date]], Any]
-_FAMILIES: Final[dict[str, _Train]] = {
-    "recommendations": training.train_recommendations,
-    "anomalies": training.score_anomalies,
-    "experiments": training.analyse_experiments,
-    "lifetime_value": training.predict_lifetime_value,
-    "purchase_propensity": training.score_purchases,
-}
 _MEND: Final = "`footfall rebuild --replace` puts a new one in its place"
 
 
@@ -211,7 +203,7 @@ def _train_anew(new: RebuildPaths, settings: Settings) -> int:
         for folder in sorted(new.models.glob("*"))
         if (cards := list(folder.glob("*/card.json")))
     }
-    unknown = sorted(set(trained) - set(_FAMILIES))
+    unknown = sorted(set(trained) - set(training.FAMILIES))
     if unknown:
         raise RebuildError(
             f"{new.models / unknown[0]}: no family of models that this version trains; move the "
@@ -222,7 +214,7 @@ def _train_anew(new: RebuildPaths, settings: Settings) -> int:
     manifest = dbt_build.read_manifest(new)
     _build_nodes(new, manifest, _read_by_models(manifest))
     for family, days in trained.items():
-        _FAMILIES[family](new, settings, days)
+        training.FAMILIES[family](new, settings, days)
     return sum(len(days) for days in trained.values())
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
@@ -29,7 +29,7 @@ from ml.gate import GateDecision
 
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
-    "clv_predictions", "churn_risk", "purchase_propensity", "model_metrics",
+    "clv_predictions", "churn_risk", "purchase_propensity", "next_products", "model_metrics",
 )  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def output_schema(output: str) -> pa.Schema:
         cards,
         experiments,
         lifetime_value,
+        next_products,
         purchase_propensity,
         recommendations,
     )
@@ -99,6 +100,7 @@ def output_schema(output: str) -> pa.Schema:
         "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
         "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
         "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
+        "next_products": next_products.NEXT_PRODUCTS_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
@@ -136,6 +138,28 @@ def _recommend(params: Any, inputs: ModelInputs, day: date) -> _Made:
     run = recommend_partition(interactions, bought, day, params, visitors)
     tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
+
+
+def rank_next_products(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """What was looked at after each product by partitions."""
+    from ml.next_products import NextProductParams
+
+    window = settings.settings.training_window_days
+    params = NextProductParams(
+        window_days=window, recent_days=min(NextProductParams.recent_days, window)
+    )
+    return _train(paths, "next_products", days, partial(_follow, params))
+
+
+def _follow(params: Any, inputs: ModelInputs, day: date) -> _Made:
+    from ml.next_products import next_products
+
+    run = next_products(inputs.read("ml_product_steps", day, params.window_days), day, params)
+    return _Made.gated(
+        run.metrics, run.gate, run.card_bytes(), {"next_products": run.next_products}
+    )
 
 
 def score_anomalies(
@@ -298,3 +322,15 @@ def _add_output(files: PartitionFiles, folder: Path, day: date, table: pa.Table)
     dates = pa.array([day] * table.num_rows, pa.date32())
     dated = table.add_column(0, pa.field("partition_date", pa.date32()), dates)
     files.add_table(folder / "part.parquet", dated)
+
+
+Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]
+# Every family by the name of its cards.
+FAMILIES: Final[dict[str, Train]] = {
+    "recommendations": train_recommendations,
+    "next_products": rank_next_products,
+    "anomalies": score_anomalies,
+    "experiments": analyse_experiments,
+    "lifetime_value": predict_lifetime_value,
+    "purchase_propensity": score_purchases,
+}

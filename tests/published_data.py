@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy import sparse
 
 from ml.bg_nbd import Histories, group_histories
+from ml.next_products import PRODUCT_STEPS_SCHEMA
 from ml.ranking_metrics import ndcg_at_k, rank_relevant, recall_at_k
 from ml.splits import leave_last_out
 
@@ -52,6 +54,35 @@ def movielens_ratings(data: Path) -> pd.DataFrame:
     frame = pd.read_csv(data / "recsys_ml100k" / "ml-100k.inter.gz", sep="\t")
     frame.columns = ["person", "item", "rating", "time"]
     return frame
+
+
+def movielens_steps(ratings: pd.DataFrame, farthest: int = 3) -> pa.Table:
+    """Which film was rated after which, in visits that half an hour without a rating ends.
+
+    Args:
+        ratings: of `movielens_ratings`.
+        farthest: films on the way, the last one included.
+
+    Returns:
+        PRODUCT_STEPS_SCHEMA.
+    """
+    rows = ratings.sort_values(["person", "time", "item"])
+    visit = ((rows["person"].diff() != 0) | (rows["time"].diff() > 1800)).cumsum()
+    film = rows["item"].astype(str)
+    parts = [
+        pd.DataFrame(
+            {
+                "event_date": pd.to_datetime(rows["time"], unit="s").dt.date,
+                "product_id": film,
+                "next_product_id": film.shift(-distance),
+                "distance": distance,
+                "n": 1,
+            }
+        )[visit.shift(-distance) == visit]
+        for distance in range(1, farthest + 1)
+    ]
+    steps = pd.concat(parts).groupby(["event_date", "product_id", "next_product_id", "distance"])
+    return pa.Table.from_pandas(steps["n"].sum().reset_index(), schema=PRODUCT_STEPS_SCHEMA)
 
 
 def movielens_split(ratings: pd.DataFrame) -> MovieLens:

@@ -41,11 +41,8 @@ def run_whole(home: Path, now: datetime = NOW) -> None:
         manifest = dbt_build.read_manifest(paths)
         after_models = _behind_models(manifest)
         _build(paths, manifest, set(_built(manifest)) - after_models)
-        training.score_anomalies(paths, settings, owed)
-        training.train_recommendations(paths, settings, owed)
-        training.analyse_experiments(paths, settings, owed)
-        training.predict_lifetime_value(paths, settings, owed)
-        training.score_purchases(paths, settings, owed)
+        for train in training.FAMILIES.values():
+            train(paths, settings, owed)
         _build(paths, manifest, after_models | _scratch_of(manifest, after_models))
         publish(paths)
         warehouse.strike_off(paths, dbt_build.outboxes(manifest))

@@ -1,18 +1,16 @@
 """The ML assets: each trains or scores its partitions, and writes files that are dbt's sources."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from dagster_project import stale_models, training
-from dagster_project.ingest.config import Settings
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 from dagster_project.stale_models import StaleModel
-from dagster_project.state import StatePaths
 from dagster_project.training import TrainedPartition
 
 OWNERS = ["team:data-science"]
@@ -36,7 +34,6 @@ PEOPLE_ARE_ALIKE = (
     "Warns where a feature of those who are scored, or their score, is further from that of the "
     "examples than is to be borne (population stability index).",
 )
-Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]
 
 
 def _key(output: str) -> dg.AssetKey:
@@ -48,7 +45,7 @@ def _family(
     family: str,
     outputs: dict[str, str],
     inputs: list[str],
-    train: Train,
+    train: training.Train,
     partitions: dg.DailyPartitionsDefinition,
     retry: dg.RetryPolicy,
     *more_checks: tuple[str, str],
@@ -156,6 +153,18 @@ def model_assets(
         partitions,
         retry,
     )
+    next_products = _family(
+        "next_product_model",
+        "next_products",
+        {
+            "next_products": "Ten products looked at after each product in the same visit, by "
+            "sequential rules, or the most popular where these are no better."
+        },
+        ["ml_product_steps"],
+        training.rank_next_products,
+        partitions,
+        retry,
+    )
     anomalies = _family(
         "anomaly_model",
         "anomalies",
@@ -208,4 +217,4 @@ def model_assets(
         retry,
         PEOPLE_ARE_ALIKE,
     )
-    return [recommendations, anomalies, experiments, lifetime_value, purchases]
+    return [recommendations, next_products, anomalies, experiments, lifetime_value, purchases]

@@ -22,6 +22,7 @@ _STEPS = {
     "dbt_models": "build sessions, orders, marts",
     "dbt_models_2": "build what follows from models",
     "recommendations_model": "recommendations",
+    "next_product_model": "next products",
     "anomaly_model": "anomaly scores",
     "experiment_model": "experiments",
     "lifetime_value_model": "lifetime value",

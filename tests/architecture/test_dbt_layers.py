@@ -48,6 +48,7 @@ SOURCES_OF_THE_MODELS = {
     "clv_predictions": {"ml.clv_predictions"},
     "churn_risk": {"ml.churn_risk"},
     "purchase_propensity": {"ml.purchase_propensity"},
+    "next_products": {"ml.next_products"},
     "experiment_statistics": {"ml.experiment_statistics"},
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
@@ -58,6 +59,7 @@ SOURCES_OF_THE_MODELS = {
         "ml.anomaly_scores",
         "ml.clv_predictions",
         "ml.experiment_statistics",
+        "ml.next_products",
         "ml.purchase_propensity",
     },
 }

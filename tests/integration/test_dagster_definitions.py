@@ -94,6 +94,7 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
             "clv_predictions",
             "churn_risk",
             "purchase_propensity",
+            "next_products",
             "experiment_statistics",
         )
     }
@@ -230,6 +231,9 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_inputs/ml_purchase_examples", "ml_outputs/purchase_propensity"),
         ("ml_outputs/purchase_propensity", "ml/model_metrics"),
         ("ml/purchase_propensity", "marts/customer_360"),
+        ("ml_inputs/ml_product_steps", "ml_outputs/next_products"),
+        ("ml_outputs/next_products", "ml/next_products"),
+        ("ml_outputs/next_products", "ml/model_metrics"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),
@@ -255,6 +259,7 @@ def test_a_range_is_one_run_and_the_warehouse_has_one_writer(defs):
         "experiment_model",
         "lifetime_value_model",
         "purchase_model",
+        "next_product_model",
     ):
         op = defs.resolve_job_def("daily").get_node_named(name).definition
         assert op.pool == "warehouse", name

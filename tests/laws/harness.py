@@ -50,7 +50,7 @@ REBUILT_TABLES = (
     "int_person_attributes", "int_person_consents", "dim_countries", "dim_currencies",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "clv_predictions", "churn_risk", "purchase_propensity", "experiment_statistics",
-    "experiment_results",
+    "experiment_results", "next_products",
 )  # fmt: skip
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 # Views over records, which are no function of the log: they hold what was published and when, so

@@ -101,7 +101,9 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     other = json.dumps({"experiment_id": "x", "variant_id": "blue"})
     met = [event(f"y{person}", "experiment_viewed", "19 11:00", f"v{person}", properties=other)
            for person in range(4)]  # fmt: skip
-    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met])
+    looked = [event(f"g{person}", "product_viewed", "19 08:12", f"v{person}", product_id="p1")
+              for person in range(0, 8, 2)]  # fmt: skip
+    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met, *looked])
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",

@@ -25,7 +25,7 @@ from tests.laws.warehouse import Warehouse
 # In how many places an input looks at D; two unless it is here.
 BOUNDS = {
     "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1, "ml_users_tied": 1,
-    "ml_experiment_acts": 6,
+    "ml_experiment_acts": 6, "ml_product_steps": 1,
 }  # fmt: skip
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
@@ -37,6 +37,7 @@ TRAINED_BY = {
     "experiment_statistics": training.analyse_experiments,
     "clv_predictions": training.predict_lifetime_value,
     "purchase_propensity": training.score_purchases,
+    "next_products": training.rank_next_products,
 }
 
 
@@ -122,6 +123,7 @@ def test_every_output_of_the_day_holds_rows(shop):
     assert shop.rows["clv_predictions"] > 0
     assert shop.rows["churn_risk"] > 0
     assert shop.rows["purchase_propensity"] > 0
+    assert shop.rows["next_products"] > 0
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,7 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_experiment_acts", 5, "experiment_statistics"),
         ("ml_purchase_examples", 0, "purchase_propensity"),
         ("ml_purchase_examples", 1, "purchase_propensity"),
+        ("ml_product_steps", 0, "next_products"),
         ("ml_order_dates", 0, "clv_predictions"),
         ("ml_order_dates", 1, "clv_predictions"),
         ("ml_users_tied", 0, "clv_predictions"),

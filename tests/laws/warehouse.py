@@ -51,6 +51,9 @@ _ML_TABLES = {
     " churn_risk double, horizon_days integer, no_order_probability double,"
     " expected_orders double, order_days bigint, days_since_last_order bigint,"
     " usual_gap_days double, explanation varchar, model_version varchar",
+    "next_products": "partition_date date, product_id varchar, rank integer,"
+    " next_product_id varchar, score double, steps bigint, all_steps bigint, is_baseline boolean,"
+    " model_version varchar",
     "purchase_propensity": "partition_date date, person_id varchar, horizon_days integer,"
     " is_baseline boolean, probability double, base_log_odds double, contributions double[],"
     " explanation varchar, model_version varchar",

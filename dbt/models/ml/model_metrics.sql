@@ -10,6 +10,7 @@
 -- depends_on: {{ source('ml', 'anomaly_scores') }}
 -- depends_on: {{ source('ml', 'clv_predictions') }}
 -- depends_on: {{ source('ml', 'experiment_statistics') }}
+-- depends_on: {{ source('ml', 'next_products') }}
 -- depends_on: {{ source('ml', 'purchase_propensity') }}
 with
 

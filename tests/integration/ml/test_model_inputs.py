@@ -223,3 +223,27 @@ def test_an_order_that_arrives_late_is_no_outcome_before(read):
     assert outcome(day(16)) == [False]
     # A cut of the 10th, to which the order of the 12th is to come.
     assert outcome(day(17)) == [True]
+
+
+def look(key: str, when: str, product: str, who: str = "a", **columns) -> Row:
+    return event(key, "product_viewed", when, who, product_id=product, **columns)
+
+
+def test_product_steps_are_of_one_visit_over_up_to_three_products(read):
+    rows = [
+        # p and p again are one look; r is four products after the first p.
+        look("1", "10 10:00", "p"), look("2", "10 10:01", "p"), look("3", "10 10:02", "q"),
+        look("4", "10 10:03", "s"), look("5", "10 10:04", "p"), look("6", "10 10:05", "r"),
+        # Half an hour is no pause yet, a microsecond more is.
+        look("7", "10 10:35", "t"), look("8", "10 11:05:00.000001", "u"),
+        # A visit over midnight is of the date of its first look; a bot makes none.
+        look("9", "10 23:50", "x", "b"), look("10", "11 00:10", "y", "b"),
+        look("11", "10 12:00", "x", "c", is_bot=True), look("12", "10 12:01", "z", "c"),
+    ]  # fmt: skip
+    found = read({day(11): rows}, "ml_product_steps", day(11))
+    assert {one.pop("n") for one in found} == {1}
+    assert {(one["event_date"].day, *list(one.values())[1:]) for one in found} == {
+        (10, "p", "q", 1), (10, "p", "s", 2), (10, "q", "s", 1), (10, "q", "p", 2),
+        (10, "q", "r", 3), (10, "s", "p", 1), (10, "s", "r", 2), (10, "s", "t", 3),
+        (10, "p", "r", 1), (10, "p", "t", 2), (10, "r", "t", 1), (10, "x", "y", 1),
+    }  # fmt: skip

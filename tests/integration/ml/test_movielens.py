@@ -18,9 +18,10 @@ import pytest
 from ml.als import AlsParams, fit_als
 from ml.interactions import INTERACTIONS_SCHEMA, Weighting, bm25_weights, build_matrix
 from ml.item_models import ItemModel, fit_ease, fit_item_knn
+from ml.next_products import next_products
 from ml.recommendations import BOUGHT_SCHEMA, recommend_partition
 from ml.splits import leave_last_out
-from tests.published_data import MovieLens, movielens_ratings, movielens_split
+from tests.published_data import MovieLens, movielens_ratings, movielens_split, movielens_steps
 
 SE_RECALL, SE_NDCG = 0.009, 0.0045
 
@@ -137,3 +138,16 @@ def test_the_partitions_lists_hit_the_held_out_film(
     assert len(build_matrix(rows, as_of, Weighting()).person_ids) == lists["person_id"].nunique()
     seen = set(zip(rows["person_id"].to_pylist(), rows["product_id"].to_pylist(), strict=True))
     assert not seen & set(zip(lists["person_id"], lists["product_id"], strict=True))
+
+
+def test_the_film_rated_next_is_told_better_by_rules_than_by_popularity(
+    ratings: pd.DataFrame,
+) -> None:
+    steps = movielens_steps(ratings)
+    run = next_products(steps, max(steps["event_date"].to_pylist()))
+    measures = {one["metric"]: (one["value"], one["baseline_value"]) for one in run.metrics}
+    assert run.gate.served == "model"
+    assert run.gate.pairs > 2000
+    # Three times the popular ones' (a standard error is .003), on a week that was not learned from.
+    assert measures["mrr@20"][0] > 2 * measures["mrr@20"][1]
+    assert measures["hit_rate@20"][0] > 2 * measures["hit_rate@20"][1]
