@@ -31,7 +31,7 @@ from ml.gate import GateDecision
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
     "clv_predictions", "churn_risk", "purchase_propensity", "model_metrics",
-    "model_versions",
+    "model_versions", "purchase_outcomes",
 )  # fmt: skip
 
 
@@ -104,6 +104,7 @@ def output_schema(output: str) -> pa.Schema:
         "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
         "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
         "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
+        "purchase_outcomes": purchase_propensity.PURCHASE_OUTCOMES_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
         "model_versions": model_versions.MODEL_VERSIONS_SCHEMA,
     }
@@ -225,10 +226,11 @@ def score_purchases(
 
 def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
     from ml.drift import say
-    from ml.purchase_propensity import score_purchases
+    from ml.purchase_propensity import purchase_outcomes, score_purchases
 
     run = score_purchases(inputs.read("ml_purchase_examples", day, 1), day)
-    tables = {"purchase_propensity": run.propensity}
+    outcomes = purchase_outcomes(inputs.read("ml_purchase_outcomes", day, 1))
+    tables = {"purchase_propensity": run.propensity, "purchase_outcomes": outcomes}
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, say(run.shifts))
 
 

@@ -200,9 +200,11 @@ def model_assets(
         "purchase_propensity",
         {
             "purchase_propensity": "How likely everybody seen lately is to order in the next days, "
-            "with what speaks for it and against it."
+            "with what speaks for it and against it.",
+            "purchase_outcomes": "Who ordered in the days up to the partition, which predictions "
+            "of before these days are held to.",
         },
-        ["ml_purchase_examples"],
+        ["ml_purchase_examples", "ml_purchase_outcomes"],
         training.score_purchases,
         partitions,
         retry,

@@ -54,6 +54,7 @@ SOURCES_OF_THE_MODELS = {
     "clv_predictions": {"ml.clv_predictions"},
     "churn_risk": {"ml.churn_risk"},
     "purchase_propensity": {"ml.purchase_propensity"},
+    "purchase_outcomes": {"ml.purchase_outcomes"},
     "experiment_statistics": {"ml.experiment_statistics"},
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},

@@ -30,6 +30,7 @@ WARNING_CHECKS = {
     "model_beats_its_baseline",
     "model_inputs_are_unchanged",
     "people_are_like_those_learned_from",
+    "assert_predictions_come_true",
     "units_fall_to_variants_as_planned",
 }
 
@@ -94,6 +95,7 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
             "clv_predictions",
             "churn_risk",
             "purchase_propensity",
+            "purchase_outcomes",
             "experiment_statistics",
         )
     }
@@ -230,6 +232,9 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_inputs/ml_purchase_examples", "ml_outputs/purchase_propensity"),
         ("ml_outputs/purchase_propensity", "ml/model_metrics"),
         ("ml/purchase_propensity", "marts/customer_360"),
+        ("ml_outputs/purchase_outcomes", "ml/model_calibration"),
+        ("ml_outputs/clv_predictions", "ml/model_calibration"),
+        ("ml_outputs/clv_predictions", "ml/model_versions"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),

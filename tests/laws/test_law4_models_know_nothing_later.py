@@ -38,6 +38,8 @@ TRAINED_BY = {
     "clv_predictions": training.predict_lifetime_value,
     "purchase_propensity": training.score_purchases,
 }
+# By which output a family is called where it has several.
+FAMILY_OF = {"purchase_outcomes": "purchase_propensity"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Shop:
     def trained(self, *families: str) -> dict[str, bytes]:
         """Train families on D, by default all; the bytes of all files that are there then."""
         for family in families or TRAINED_BY:
-            TRAINED_BY[family](self.paths, self.settings, [D])
+            TRAINED_BY[FAMILY_OF.get(family, family)](self.paths, self.settings, [D])
         return bytes_of(self.paths)
 
 
@@ -122,6 +124,7 @@ def test_every_output_of_the_day_holds_rows(shop):
     assert shop.rows["clv_predictions"] > 0
     assert shop.rows["churn_risk"] > 0
     assert shop.rows["purchase_propensity"] > 0
+    assert shop.rows["purchase_outcomes"] > 0
 
 
 @pytest.mark.parametrize(
@@ -142,6 +145,8 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_experiment_acts", 5, "experiment_statistics"),
         ("ml_purchase_examples", 0, "purchase_propensity"),
         ("ml_purchase_examples", 1, "purchase_propensity"),
+        ("ml_purchase_outcomes", 0, "purchase_outcomes"),
+        ("ml_purchase_outcomes", 1, "purchase_outcomes"),
         ("ml_order_dates", 0, "clv_predictions"),
         ("ml_order_dates", 1, "clv_predictions"),
         ("ml_users_tied", 0, "clv_predictions"),

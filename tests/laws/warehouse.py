@@ -54,6 +54,7 @@ _ML_TABLES = {
     "purchase_propensity": "partition_date date, person_id varchar, horizon_days integer,"
     " is_baseline boolean, probability double, base_log_odds double, contributions double[],"
     " explanation varchar, model_version varchar",
+    "purchase_outcomes": "partition_date date, person_id varchar, horizon_days integer",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
     "model_versions": "partition_date date, family varchar, model varchar, model_version varchar,"

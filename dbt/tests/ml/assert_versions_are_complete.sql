@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'model_versions'}}}) }}
 
--- In the partitions of the run each model has one version, and every version that a row of an output
--- names is among them. Partitions of before versions were kept have none.
+-- In the partitions of the run each model has one version, and every version that an output names
+-- is among them. Partitions of before versions were kept have none.
 with
 
 versions as (
