@@ -92,6 +92,7 @@ def output_schema(output: str) -> pa.Schema:
         experiments,
         lifetime_value,
         model_versions,
+        purchase_outcomes,
         purchase_propensity,
         recommendations,
     )
@@ -104,7 +105,7 @@ def output_schema(output: str) -> pa.Schema:
         "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
         "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
         "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
-        "purchase_outcomes": purchase_propensity.PURCHASE_OUTCOMES_SCHEMA,
+        "purchase_outcomes": purchase_outcomes.PURCHASE_OUTCOMES_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
         "model_versions": model_versions.MODEL_VERSIONS_SCHEMA,
     }
@@ -155,11 +156,14 @@ def score_anomalies(
 
 def _score(window: int, inputs: ModelInputs, day: date) -> _Made:
     from ml.anomalies import score_anomalies
+    from ml.drift import say
 
     logins = inputs.read("ml_logins", day, window)
     accesses = inputs.read("ml_file_accesses", day, window)
     run = score_anomalies(logins, accesses, inputs.read("ml_kpi_series", day, window), day)
-    return _Made.gated(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
+    tables = {"anomaly_scores": run.scores}
+    drift = say(run.shifts, "scores of the day are spread unlike those of the days before")
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, drift)
 
 
 def analyse_experiments(
@@ -205,15 +209,17 @@ def predict_lifetime_value(
 
 
 def _predict(params: Any, inputs: ModelInputs, day: date) -> _Made:
+    from ml.drift import say
     from ml.lifetime_value import predict_lifetime_value
 
     # Orders of all time, of which the view has one row a person and date.
     run = predict_lifetime_value(inputs.read("ml_order_dates", day, 1), day, params)
     warning = "" if run.served == "model" else run.reason
     tables = {"clv_predictions": run.clv_predictions, "churn_risk": run.churn_risk}
+    drift = say(run.shifts, "buyers are unlike those of some weeks before")
     gates = run.validation.gates
     return _Made(
-        run.metrics, run.served, run.reason, warning, run.card_bytes(), tables, gates=gates
+        run.metrics, run.served, run.reason, warning, run.card_bytes(), tables, drift, gates
     )
 
 
@@ -226,7 +232,8 @@ def score_purchases(
 
 def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
     from ml.drift import say
-    from ml.purchase_propensity import purchase_outcomes, score_purchases
+    from ml.purchase_outcomes import purchase_outcomes
+    from ml.purchase_propensity import score_purchases
 
     run = score_purchases(inputs.read("ml_purchase_examples", day, 1), day)
     outcomes = purchase_outcomes(inputs.read("ml_purchase_outcomes", day, 1))

@@ -59,8 +59,6 @@ PURCHASE_PROPENSITY_SCHEMA = pa.schema(
         ("model_version", pa.string()),
     ]
 )
-# Names of those who ordered in the days up to a partition; see `ml_purchase_outcomes.sql`.
-PURCHASE_OUTCOMES_SCHEMA = pa.schema([("person_id", pa.string()), ("horizon_days", pa.int32())])
 Floats = npt.NDArray[np.float64]
 _REASONS = 3
 
@@ -193,12 +191,6 @@ def score_purchases(
     card["calibration"] = points
     table = _table(today, model, share, past.num_rows, version)
     return PurchaseRun(table, metrics, card, gate, shifts)
-
-
-def purchase_outcomes(outcomes: pa.Table) -> pa.Table:
-    """Who ordered, in one order of rows: PURCHASE_OUTCOMES_SCHEMA by person_id."""
-    table = outcomes.select(PURCHASE_OUTCOMES_SCHEMA.names).cast(PURCHASE_OUTCOMES_SCHEMA)
-    return table.sort_by("person_id")
 
 
 def _checked(examples: pa.Table, as_of: date) -> pa.Table:

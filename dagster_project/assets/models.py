@@ -36,6 +36,16 @@ PEOPLE_ARE_ALIKE = (
     "Warns where a feature of those who are scored, or their score, is further from that of the "
     "examples than is to be borne (population stability index).",
 )
+BUYERS_ARE_ALIKE = (
+    "buyers_are_like_those_of_before",
+    "Warns where orders, recency, age or value of buyers, or their score, is further from that of "
+    "some weeks before than is to be borne (population stability index).",
+)
+SCORES_ARE_ALIKE = (
+    "anomaly_scores_are_spread_as_before",
+    "Warns where the scores of the day are further from those of the four weeks before than is to "
+    "be borne (population stability index): what is scored has changed, or how it is logged.",
+)
 Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]
 
 
@@ -122,11 +132,9 @@ def _verdicts(
     checks: list[dg.AssetCheckSpec], last: TrainedPartition, stale: list[StaleModel]
 ) -> Iterator[dg.AssetCheckResult]:
     seen = stale_models.describe(stale) if stale else "every model has seen the log up to its date"
-    alike = "every feature is within its bar of that of the examples"
-    of_all = {
-        INPUTS_ARE_UNCHANGED[0]: (not stale, seen),
-        PEOPLE_ARE_ALIKE[0]: (not last.drift, last.drift or alike),
-    }
+    drift = (not last.drift, last.drift or "everything that is compared is within its bar")
+    of_all = {INPUTS_ARE_UNCHANGED[0]: (not stale, seen)}
+    of_all |= {name: drift for name, _ in (PEOPLE_ARE_ALIKE, BUYERS_ARE_ALIKE, SCORES_ARE_ALIKE)}
     for check in checks:
         passed, reason = of_all.get(check.name, (not last.warning, last.warning or last.reason))
         yield dg.AssetCheckResult(
@@ -168,6 +176,7 @@ def model_assets(
         training.score_anomalies,
         partitions,
         retry,
+        SCORES_ARE_ALIKE,
     )
     experiments = _family(
         "experiment_model",
@@ -194,6 +203,7 @@ def model_assets(
         training.predict_lifetime_value,
         partitions,
         retry,
+        BUYERS_ARE_ALIKE,
     )
     purchases = _family(
         "purchase_model",

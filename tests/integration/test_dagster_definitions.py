@@ -29,6 +29,8 @@ WARNING_CHECKS = {
     "landed_files_are_loaded",
     "model_beats_its_baseline",
     "model_inputs_are_unchanged",
+    "anomaly_scores_are_spread_as_before",
+    "buyers_are_like_those_of_before",
     "people_are_like_those_learned_from",
     "assert_predictions_come_true",
     "units_fall_to_variants_as_planned",
