@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import stale_models, training
+from dagster_project import model_charts, stale_models, training
 from dagster_project.ingest.config import Settings
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
@@ -97,7 +97,9 @@ def _family(
             trained = train(paths, state.settings, covered_days(context))
             seconds = time.perf_counter() - started
             stale = stale_models.stale_models(paths, [family])
-        yield from _results(checks, outputs, trained, stale, seconds)
+            day = max(trained)
+            charts = model_charts.of_family(paths, family, day, trained[day].metrics)
+        yield from _results(checks, outputs, trained, stale, seconds, charts)
 
     return assets
 
@@ -108,9 +110,10 @@ def _results(
     trained: dict[date, TrainedPartition],
     stale: list[StaleModel],
     seconds: float,
+    charts: str,
 ) -> Iterator[dg.MaterializeResult[None]]:
     last = trained[max(trained)]
-    verdicts = list(_verdicts(checks, last, stale))
+    verdicts = list(_verdicts(checks, last, stale, charts))
     for output in outputs:
         metadata: dict[str, Any] = {
             "dagster/row_count": sum(one.rows.get(output, 0) for one in trained.values()),
@@ -122,6 +125,9 @@ def _results(
                 [{k: str(v) for k, v in row.items()} for row in last.metrics]
             ),
         }
+        if charts and len(trained) <= model_charts.MOST_DAYS_OF_A_RUN:
+            metadata["charts"] = dg.MarkdownMetadataValue(charts)
+            charts = ""
         of_output = [one for one in verdicts if one.asset_key == _key(output)]
         yield dg.MaterializeResult(
             asset_key=_key(output), metadata=metadata, check_results=of_output
@@ -129,7 +135,10 @@ def _results(
 
 
 def _verdicts(
-    checks: list[dg.AssetCheckSpec], last: TrainedPartition, stale: list[StaleModel]
+    checks: list[dg.AssetCheckSpec],
+    last: TrainedPartition,
+    stale: list[StaleModel],
+    charts: str,
 ) -> Iterator[dg.AssetCheckResult]:
     seen = stale_models.describe(stale) if stale else "every model has seen the log up to its date"
     drift = (not last.drift, last.drift or "everything that is compared is within its bar")
@@ -137,13 +146,16 @@ def _verdicts(
     of_all |= {name: drift for name, _ in (PEOPLE_ARE_ALIKE, BUYERS_ARE_ALIKE, SCORES_ARE_ALIKE)}
     for check in checks:
         passed, reason = of_all.get(check.name, (not last.warning, last.warning or last.reason))
+        metadata: dict[str, Any] = {"reason": reason}
+        if charts and check.name not in of_all:
+            metadata["charts"] = dg.MarkdownMetadataValue(charts)
         yield dg.AssetCheckResult(
             passed=passed,
             severity=dg.AssetCheckSeverity.WARN,
             check_name=check.name,
             asset_key=check.asset_key,
             description=None if passed else reason,
-            metadata={"reason": reason},
+            metadata=metadata,
         )
 
 
