@@ -30,7 +30,7 @@ def lifetime_shifts(
     Args:
         book: order dates up to as_of.
         as_of: partition date.
-        model: of orders, as of the partition, which scores both; None where it is degenerate.
+        model: of orders, as of the partition, which scores both; None where a rule is served.
         churn_days: how far the probability of no order looks.
 
     Returns:

@@ -143,7 +143,8 @@ def predict_lifetime_value(
     with threadpool_limits(limits=1, user_api="blas"):
         models = fit_models(buyers)
         validation = validate(book, as_of, models, params)
-    shifts = lifetime_shifts(book, as_of, models.orders, params.churn_days)
+    scored_by = models.orders if validation.churn.served == "model" else None
+    shifts = lifetime_shifts(book, as_of, scored_by, params.churn_days)
     measures = validation.measures | {
         ("lifetime", f"psi_{one.name}"): (one.index, one.bar) for one in shifts
     }
