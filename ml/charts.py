@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 from ml.calibration import Reliability
 
 _WIDTH, _HEIGHT = 420, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 404, 34, 212
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 404, 34, 212
 _COLOURS = ("#2563a8", "#d2691e", "#4c8c4a", "#7a4fa3")
 _GREY, _BAD = "#8a8a8a", "#b3261e"
 

@@ -19,21 +19,21 @@ def test_a_dot_lies_where_prediction_and_outcome_are_on_the_axes():
     # Two groups: .1 predicted, none of two happened; .4 predicted, one of two. Axes end at .5.
     points = reliability(np.array([0.1, 0.1, 0.4, 0.4]), np.array([0.0, 0, 0, 1]), groups=2)
     svg = reliability_chart("x", {"model": points})
-    # From 56 to 404 across, from 212 up to 34.
+    # From 66 to 404 across, from 212 up to 34.
     found = [(float(one["cx"]), float(one["cy"])) for one in shapes(svg, "circle")]
-    assert found == [(125.6, 212.0), (334.4, 34.0)]
+    assert found == [(133.6, 212.0), (336.4, 34.0)]
 
 
 def test_a_course_is_laid_by_dates_and_breaks_where_there_is_no_value():
     svg = course_chart("x", DAYS, {"m": [0.0, 1.0, None, 1.0]}, [False, True, False, False])
     found = [(float(one["cx"]), float(one["cy"])) for one in shapes(svg, "circle")]
-    # Four days are 348 wide; 8 % of the range is left free below and above.
-    across, up = [56.0, 143.0, 404.0], [212 - 178 * v / 1.16 for v in (0.08, 1.08, 1.08)]
+    # Four days are 338 wide; 8 % of the range is left free below and above.
+    across, up = [66.0, 150.5, 404.0], [212 - 178 * v / 1.16 for v in (0.08, 1.08, 1.08)]
     assert [x for x, _ in found] == across
     assert [y for _, y in found] == pytest.approx(up, abs=0.06)
     lines = [one["points"] for one in shapes(svg, "polyline")]
-    assert sum(line.startswith("56.0,") and "143.0," in line for line in lines) == 1
-    assert [line for line in lines if line.startswith("143.0,34.0")] == ["143.0,34.0 143.0,212.0"]
+    assert sum(line.startswith("66.0,") and "150.5," in line for line in lines) == 1
+    assert [line for line in lines if line.startswith("150.5,34.0")] == ["150.5,34.0 150.5,212.0"]
 
 
 def test_bars_are_as_long_as_their_values_and_red_beyond_their_limits():
