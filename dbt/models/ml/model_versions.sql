@@ -14,11 +14,10 @@ compared as (
 
     select
         *,
-        lag(partition_date) over of_model is not null
-            and (
-                served <> lag(served) over of_model
-                or champion <> lag(champion) over of_model
-            ) as is_champion_changed,
+        -- The first has none before it.
+        coalesce(
+            served <> lag(served) over of_model or champion <> lag(champion) over of_model, false
+        ) as is_champion_changed,
     from versions
     window of_model as (partition by model order by partition_date)
 
