@@ -5,9 +5,10 @@ Not here: any model. Each family writes its rows, its card and its metrics; dbt 
 sources.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from ml.gate import GateDecision
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
     "clv_predictions", "churn_risk", "purchase_propensity", "next_products", "model_metrics",
+    "model_versions", "purchase_outcomes",
 )  # fmt: skip
 
 
@@ -65,6 +67,7 @@ class _Made:
     card: bytes
     tables: Mapping[str, pa.Table]
     drift: str = ""
+    gates: Mapping[str, GateDecision] = field(default_factory=dict)
 
     @classmethod
     def gated(
@@ -77,7 +80,8 @@ class _Made:
     ) -> "_Made":
         """By a model that is served where the gate finds it better than its baseline."""
         warning = "" if gate.served == "model" else gate.reason
-        return cls(metrics, gate.served, gate.reason, warning, card, tables, drift)
+        gates = {"": gate}
+        return cls(metrics, gate.served, gate.reason, warning, card, tables, drift, gates)
 
 
 def output_schema(output: str) -> pa.Schema:
@@ -87,7 +91,9 @@ def output_schema(output: str) -> pa.Schema:
         cards,
         experiments,
         lifetime_value,
+        model_versions,
         next_products,
+        purchase_outcomes,
         purchase_propensity,
         recommendations,
     )
@@ -101,7 +107,9 @@ def output_schema(output: str) -> pa.Schema:
         "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
         "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
         "next_products": next_products.NEXT_PRODUCTS_SCHEMA,
+        "purchase_outcomes": purchase_outcomes.PURCHASE_OUTCOMES_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
+        "model_versions": model_versions.MODEL_VERSIONS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
 
@@ -172,11 +180,14 @@ def score_anomalies(
 
 def _score(window: int, inputs: ModelInputs, day: date) -> _Made:
     from ml.anomalies import score_anomalies
+    from ml.drift import say
 
     logins = inputs.read("ml_logins", day, window)
     accesses = inputs.read("ml_file_accesses", day, window)
     run = score_anomalies(logins, accesses, inputs.read("ml_kpi_series", day, window), day)
-    return _Made.gated(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
+    tables = {"anomaly_scores": run.scores}
+    drift = say(run.shifts, "scores of the day are spread unlike those of the days before")
+    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, drift)
 
 
 def analyse_experiments(
@@ -222,13 +233,18 @@ def predict_lifetime_value(
 
 
 def _predict(params: Any, inputs: ModelInputs, day: date) -> _Made:
+    from ml.drift import say
     from ml.lifetime_value import predict_lifetime_value
 
     # Orders of all time, of which the view has one row a person and date.
     run = predict_lifetime_value(inputs.read("ml_order_dates", day, 1), day, params)
     warning = "" if run.served == "model" else run.reason
     tables = {"clv_predictions": run.clv_predictions, "churn_risk": run.churn_risk}
-    return _Made(run.metrics, run.served, run.reason, warning, run.card_bytes(), tables)
+    drift = say(run.shifts, "buyers are unlike those of some weeks before")
+    gates = run.validation.gates
+    return _Made(
+        run.metrics, run.served, run.reason, warning, run.card_bytes(), tables, drift, gates
+    )
 
 
 def score_purchases(
@@ -240,10 +256,12 @@ def score_purchases(
 
 def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
     from ml.drift import say
+    from ml.purchase_outcomes import purchase_outcomes
     from ml.purchase_propensity import score_purchases
 
     run = score_purchases(inputs.read("ml_purchase_examples", day, 1), day)
-    tables = {"purchase_propensity": run.propensity}
+    outcomes = purchase_outcomes(inputs.read("ml_purchase_outcomes", day, 1))
+    tables = {"purchase_propensity": run.propensity, "purchase_outcomes": outcomes}
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, say(run.shifts))
 
 
@@ -288,6 +306,7 @@ def _train(
             _add_metrics(paths, files, family, day, made.metrics)
             card = paths.models / family / day.isoformat() / "card.json"
             files.add(card, made.card)
+            _add_versions(paths, files, card, made, seen[day].sha256)
             files.add(card.with_name(stale_models.FILE), seen[day].content(day))
             trained[day] = TrainedPartition(
                 rows={output: table.num_rows for output, table in tables.items()},
@@ -318,10 +337,24 @@ def _add_metrics(
     files.add_table(target, pa.Table.from_pylist(rows, schema=output_schema("model_metrics")))
 
 
-def _add_output(files: PartitionFiles, folder: Path, day: date, table: pa.Table) -> None:
+def _add_versions(
+    paths: StatePaths, files: PartitionFiles, card: Path, made: _Made, log_sha256: str
+) -> None:
+    from ml.model_versions import version_rows
+
+    family, day = card.parts[-3], date.fromisoformat(card.parts[-2])
+    path = card.relative_to(paths.home).as_posix()
+    told = json.loads(made.card)
+    rows = version_rows(family, told, made.gates, log_sha256=log_sha256, card_path=path)
+    _add_output(files, output_folder(paths, "model_versions", day), day, rows, family)
+
+
+def _add_output(
+    files: PartitionFiles, folder: Path, day: date, table: pa.Table, name: str = "part"
+) -> None:
     dates = pa.array([day] * table.num_rows, pa.date32())
     dated = table.add_column(0, pa.field("partition_date", pa.date32()), dates)
-    files.add_table(folder / "part.parquet", dated)
+    files.add_table(folder / f"{name}.parquet", dated)
 
 
 Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]

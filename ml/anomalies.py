@@ -28,6 +28,7 @@ from ml.anomaly_networks import NetworkParams, NetworkScores, score_networks
 from ml.anomaly_rows import file_rows, kpi_rows, login_rows, network_rows
 from ml.anomaly_series import Method, SeriesParams, SeriesScore, score_series
 from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.drift import Shift, population_stability
 from ml.gate import GateDecision, decide
 
 CODE_VERSION = "2"
@@ -84,12 +85,15 @@ class AnomalyRun:
         metrics: rows of MODEL_METRICS_SCHEMA.
         card: the model card, plain JSON.
         gate: which forecast the KPI scores come from.
+        shifts: how far scores of log-ins, and of days of networks and of file access, are from
+            those of the days before. KPIs are too few a day.
     """
 
     scores: pa.Table
     metrics: list[dict[str, Any]]
     card: dict[str, Any]
     gate: GateDecision
+    shifts: list[Shift]
 
     def card_bytes(self) -> bytes:
         """The card as canonical JSON."""
@@ -153,6 +157,8 @@ def score_anomalies(
     measures |= _day_measures("network_surprise", networks) | _day_measures(
         "file_surprise", days_found
     )
+    shifts = _shifts(found, networks, days_found, as_of, params.backtest_days)
+    measures |= {(one.name, "psi_score"): (one.index, one.bar) for one in shifts}
 
     read = ((known, "event_ts"), (files, "event_ts"), (values, "report_date"))
     days = [day for table, column in read for day in _range(table, column) if day]
@@ -193,7 +199,7 @@ def score_anomalies(
     for row in rows:
         row["model_version"] = version
     scores = pa.Table.from_pylist(rows, schema=ANOMALY_SCORES_SCHEMA)
-    return AnomalyRun(scores, metrics, card, gate)
+    return AnomalyRun(scores, metrics, card, gate, shifts)
 
 
 def _window(
@@ -300,6 +306,25 @@ def _day_measures(model: str, found: FileScores | NetworkScores) -> Measures:
         share = float((found.p_values[recent] < 0.05).mean())
         measures[model, "share_p_below_0.05"] = (share, 0.05)
     return measures
+
+
+def _shifts(
+    logins: LoginScores, networks: NetworkScores, files: FileScores, as_of: date, days: int
+) -> list[Shift]:
+    """Scores of the partition against those of the days before, where there are both."""
+    login_days = logins.logins["event_ts"].cast(pa.date32(), safe=False).cast(pa.int32())
+    samples = (
+        ("login_surprise", logins, login_days.to_numpy(), flags(logins.logins, "is_scored")),
+        ("network_surprise", networks, networks.days, networks.is_scored),
+        ("file_surprise", files, files.days, files.is_scored),
+    )
+    first_day = (as_of - date(1970, 1, 1)).days - days
+    found = []
+    for name, scored, day, is_scored in samples:
+        before, now = scored.scores[~is_scored & (day >= first_day)], scored.scores[is_scored]
+        if len(before) and len(now):
+            found.append(population_stability(name, before, now))
+    return found
 
 
 def _range(table: pa.Table, column: str) -> tuple[date | None, date | None]:

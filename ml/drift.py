@@ -73,13 +73,20 @@ def column_shifts(names: Iterable[str], before: Floats, now: Floats) -> list[Shi
     return [population_stability(name, before[:, i], now[:, i]) for i, name in enumerate(names)]
 
 
-def say(shifts: Iterable[Shift]) -> str:
-    """What is to be acted on, the farthest first; empty where there is nothing."""
+def say(
+    shifts: Iterable[Shift], said: str = "today's persons are unlike those that were learned from"
+) -> str:
+    """What is to be acted on, the farthest first; empty where there is nothing.
+
+    Args:
+        shifts: of columns.
+        said: what is wrong where one is beyond its bar.
+    """
     beyond = sorted((one for one in shifts if one.is_beyond), key=lambda one: -one.index)
     if not beyond:
         return ""
     named = ", ".join(f"{one.name} (PSI {one.index:.2f}, bar {one.bar:.2f})" for one in beyond)
-    return f"today's persons are unlike those that were learned from: {named}"
+    return f"{said}: {named}"
 
 
 def _shares(edges: Floats, values: Floats) -> Floats:

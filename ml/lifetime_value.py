@@ -24,7 +24,9 @@ from ml.bg_nbd import (
     probability_alive,
 )
 from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.drift import Shift
 from ml.gamma_gamma import GammaGamma, expected_value
+from ml.lifetime_drift import lifetime_shifts
 from ml.lifetime_rules import SilenceClasses, days_an_order, own_rate, own_value
 from ml.lifetime_validation import (
     Fitted,
@@ -91,6 +93,7 @@ class LifetimeRun:
         metrics: rows of MODEL_METRICS_SCHEMA.
         card: the model card, plain JSON.
         validation: the comparison with simple rules, and the gates of orders, value and churn.
+        shifts: how far buyers are from those of some weeks before.
     """
 
     clv_predictions: pa.Table
@@ -98,6 +101,7 @@ class LifetimeRun:
     metrics: list[dict[str, Any]]
     card: dict[str, Any]
     validation: Validation
+    shifts: list[Shift]
 
     @property
     def served(self) -> str:
@@ -139,6 +143,11 @@ def predict_lifetime_value(
     with threadpool_limits(limits=1, user_api="blas"):
         models = fit_models(buyers)
         validation = validate(book, as_of, models, params)
+    scored_by = models.orders if validation.churn.served == "model" else None
+    shifts = lifetime_shifts(book, as_of, scored_by, params.churn_days)
+    measures = validation.measures | {
+        ("lifetime", f"psi_{one.name}"): (one.index, one.bar) for one in shifts
+    }
     metrics = [
         {
             "model": model,
@@ -149,7 +158,7 @@ def predict_lifetime_value(
             "data_from": book.first_day,
             "data_to": book.last_day,
         }
-        for (model, metric), (value, baseline) in sorted(validation.measures.items())
+        for (model, metric), (value, baseline) in sorted(measures.items())
     ]
     card = make_card(
         name="lifetime",
@@ -179,6 +188,7 @@ def predict_lifetime_value(
         metrics,
         card,
         validation,
+        shifts,
     )
 
 

@@ -256,7 +256,7 @@ def _compare(
             f"cuts, and {len(seen)} to compare; {params.min_of_each} of each and "
             f"{params.min_persons} needed"
         )
-        return GateDecision("baseline", reason, metric, 0.0, 0.0, len(seen)), "", {}, {}
+        return GateDecision("baseline", reason, metric, 0.0, 0.0, 0), "", {}, {}
     features, asked = _features(train), _features(test)
     share = np.full(len(seen), happened.mean())
     found = {

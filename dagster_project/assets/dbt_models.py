@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from dagster_project import behaviour, dbt_build, warehouse
+from dagster_project import behaviour, dbt_build, model_charts, warehouse
 from dagster_project.loading import registry_of
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
@@ -23,6 +23,7 @@ _OWNERS = {
 
 
 _DRAWN = {"marts.behaviour_transitions", "marts.top_paths"}
+_CALIBRATION = "ml.model_calibration"
 
 
 class Translator(DagsterDbtTranslator):
@@ -91,6 +92,8 @@ def dbt_model_assets(
             results = dbt_build.build(held, [node["name"] for node in nodes.values()])
             counts = _row_counts(held, nodes, results)
             shown = _diagrams(held, state, nodes, results)
+            if len(owed) <= model_charts.MOST_DAYS_OF_A_RUN:
+                shown |= _calibration(held, nodes, results)
         yield from _events(context, translator, nodes, results, counts, shown)
 
     return dbt_models
@@ -232,6 +235,17 @@ def _diagrams(
     return dict.fromkeys(_DRAWN, dg.MarkdownMetadataValue(behaviour.as_markdown(diagrams)))
 
 
+def _calibration(
+    paths: StatePaths,
+    nodes: Mapping[str, Mapping[str, Any]],
+    results: Sequence[dbt_build.NodeResult],
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """What came true of predictions, once the table of it was made and has rows."""
+    made = {_relation(nodes[result.unique_id]) for result in results if result.is_good}
+    charts = model_charts.of_calibration(paths) if _CALIBRATION in made else ""
+    return {_CALIBRATION: dg.MarkdownMetadataValue(charts)} if charts else {}
+
+
 def _what_a_test_demands(node: Mapping[str, Any]) -> str:
     """A test's description, or the comment that it opens with."""
     lines = [line.strip() for line in node["raw_code"].splitlines()]
@@ -290,7 +304,9 @@ def _check_result(
             f"{_what_a_test_demands(node)}"
         )
         metadata["what_to_do"] = dg.MarkdownMetadataValue(
-            "Nothing was published, and the dates stay owed. The rows that break it are what "
+            "It warns alone: everything was built and published."
+            if result.status == "warn"
+            else "Nothing was published, and the dates stay owed. The rows that break it are what "
             f"`warehouse/dbt/compiled/footfall/{node['original_file_path']}` selects from "
             "`warehouse/footfall.duckdb` (tables in `scratch` are gone with the run; "
             f"`dbt build --select +{node['name']}` makes them again). Mend the cause and "

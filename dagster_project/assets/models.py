@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import stale_models, training
+from dagster_project import model_charts, stale_models, training
 from dagster_project.partitions import covered_days
 from dagster_project.resources import FootfallState
 from dagster_project.stale_models import StaleModel
@@ -33,6 +33,16 @@ PEOPLE_ARE_ALIKE = (
     "people_are_like_those_learned_from",
     "Warns where a feature of those who are scored, or their score, is further from that of the "
     "examples than is to be borne (population stability index).",
+)
+BUYERS_ARE_ALIKE = (
+    "buyers_are_like_those_of_before",
+    "Warns where orders, recency, age or value of buyers, or their score, is further from that of "
+    "some weeks before than is to be borne (population stability index).",
+)
+SCORES_ARE_ALIKE = (
+    "anomaly_scores_are_spread_as_before",
+    "Warns where the scores of the day are further from those of the four weeks before than is to "
+    "be borne (population stability index): what is scored has changed, or how it is logged.",
 )
 
 
@@ -84,7 +94,9 @@ def _family(
             trained = train(paths, state.settings, covered_days(context))
             seconds = time.perf_counter() - started
             stale = stale_models.stale_models(paths, [family])
-        yield from _results(checks, outputs, trained, stale, seconds)
+            day = max(trained)
+            charts = model_charts.of_family(paths, family, day, trained[day].metrics)
+        yield from _results(checks, outputs, trained, stale, seconds, charts)
 
     return assets
 
@@ -95,9 +107,10 @@ def _results(
     trained: dict[date, TrainedPartition],
     stale: list[StaleModel],
     seconds: float,
+    charts: str,
 ) -> Iterator[dg.MaterializeResult[None]]:
     last = trained[max(trained)]
-    verdicts = list(_verdicts(checks, last, stale))
+    verdicts = list(_verdicts(checks, last, stale, charts))
     for output in outputs:
         metadata: dict[str, Any] = {
             "dagster/row_count": sum(one.rows.get(output, 0) for one in trained.values()),
@@ -109,6 +122,9 @@ def _results(
                 [{k: str(v) for k, v in row.items()} for row in last.metrics]
             ),
         }
+        if charts and len(trained) <= model_charts.MOST_DAYS_OF_A_RUN:
+            metadata["charts"] = dg.MarkdownMetadataValue(charts)
+            charts = ""
         of_output = [one for one in verdicts if one.asset_key == _key(output)]
         yield dg.MaterializeResult(
             asset_key=_key(output), metadata=metadata, check_results=of_output
@@ -116,23 +132,27 @@ def _results(
 
 
 def _verdicts(
-    checks: list[dg.AssetCheckSpec], last: TrainedPartition, stale: list[StaleModel]
+    checks: list[dg.AssetCheckSpec],
+    last: TrainedPartition,
+    stale: list[StaleModel],
+    charts: str,
 ) -> Iterator[dg.AssetCheckResult]:
     seen = stale_models.describe(stale) if stale else "every model has seen the log up to its date"
-    alike = "every feature is within its bar of that of the examples"
-    of_all = {
-        INPUTS_ARE_UNCHANGED[0]: (not stale, seen),
-        PEOPLE_ARE_ALIKE[0]: (not last.drift, last.drift or alike),
-    }
+    drift = (not last.drift, last.drift or "everything that is compared is within its bar")
+    of_all = {INPUTS_ARE_UNCHANGED[0]: (not stale, seen)}
+    of_all |= {name: drift for name, _ in (PEOPLE_ARE_ALIKE, BUYERS_ARE_ALIKE, SCORES_ARE_ALIKE)}
     for check in checks:
         passed, reason = of_all.get(check.name, (not last.warning, last.warning or last.reason))
+        metadata: dict[str, Any] = {"reason": reason}
+        if charts and check.name not in of_all:
+            metadata["charts"] = dg.MarkdownMetadataValue(charts)
         yield dg.AssetCheckResult(
             passed=passed,
             severity=dg.AssetCheckSeverity.WARN,
             check_name=check.name,
             asset_key=check.asset_key,
             description=None if passed else reason,
-            metadata={"reason": reason},
+            metadata=metadata,
         )
 
 
@@ -177,6 +197,7 @@ def model_assets(
         training.score_anomalies,
         partitions,
         retry,
+        SCORES_ARE_ALIKE,
     )
     experiments = _family(
         "experiment_model",
@@ -203,15 +224,18 @@ def model_assets(
         training.predict_lifetime_value,
         partitions,
         retry,
+        BUYERS_ARE_ALIKE,
     )
     purchases = _family(
         "purchase_model",
         "purchase_propensity",
         {
             "purchase_propensity": "How likely everybody seen lately is to order in the next days, "
-            "with what speaks for it and against it."
+            "with what speaks for it and against it.",
+            "purchase_outcomes": "Who ordered in the days up to the partition, which predictions "
+            "of before these days are held to.",
         },
-        ["ml_purchase_examples"],
+        ["ml_purchase_examples", "ml_purchase_outcomes"],
         training.score_purchases,
         partitions,
         retry,

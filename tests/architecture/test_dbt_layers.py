@@ -5,6 +5,14 @@ import copy
 from tests.dbt_manifest import Node, compiled_manifest, nodes_of_type
 
 CONTRACTED = {"core", "marts", "ml", "dq"}
+# Those that one source stands for in lineage, beside recommendations.
+EVERY_FAMILY = {
+    "ml.anomaly_scores",
+    "ml.clv_predictions",
+    "ml.experiment_statistics",
+    "ml.next_products",
+    "ml.purchase_propensity",
+}
 # Outside staging, sources are read in the small tables that footfall writes from seals and settings
 # (`inputs`: as_of, funnels, the reporting currency), and where a model's files become a table.
 SOURCES_OF_THE_MODELS = {
@@ -49,19 +57,14 @@ SOURCES_OF_THE_MODELS = {
     "churn_risk": {"ml.churn_risk"},
     "purchase_propensity": {"ml.purchase_propensity"},
     "next_products": {"ml.next_products"},
+    "purchase_outcomes": {"ml.purchase_outcomes"},
     "experiment_statistics": {"ml.experiment_statistics"},
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
     "ml_order_dates": {"inputs.sources"},
-    # Every family writes metrics; the other names are lineage alone.
-    "model_metrics": {
-        "ml.model_metrics",
-        "ml.anomaly_scores",
-        "ml.clv_predictions",
-        "ml.experiment_statistics",
-        "ml.next_products",
-        "ml.purchase_propensity",
-    },
+    # Every family writes these; the other names are lineage alone.
+    "model_metrics": {"ml.model_metrics"} | EVERY_FAMILY,
+    "int_model_versions": {"ml.model_versions"} | EVERY_FAMILY,
 }
 
 

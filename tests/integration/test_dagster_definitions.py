@@ -29,7 +29,10 @@ WARNING_CHECKS = {
     "landed_files_are_loaded",
     "model_beats_its_baseline",
     "model_inputs_are_unchanged",
+    "anomaly_scores_are_spread_as_before",
+    "buyers_are_like_those_of_before",
     "people_are_like_those_learned_from",
+    "assert_predictions_come_true",
     "units_fall_to_variants_as_planned",
 }
 
@@ -95,6 +98,7 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
             "churn_risk",
             "purchase_propensity",
             "next_products",
+            "purchase_outcomes",
             "experiment_statistics",
         )
     }
@@ -234,6 +238,9 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_inputs/ml_product_steps", "ml_outputs/next_products"),
         ("ml_outputs/next_products", "ml/next_products"),
         ("ml_outputs/next_products", "ml/model_metrics"),
+        ("ml_outputs/purchase_outcomes", "ml/model_calibration"),
+        ("ml_outputs/clv_predictions", "ml/model_calibration"),
+        ("ml_outputs/clv_predictions", "ml/model_versions"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),

@@ -99,6 +99,14 @@ def test_models_report_when_they_are_trained_and_for_how_long(materialised):
         assert metadata["seconds_per_partition"] > 0
 
 
+def test_a_family_shows_charts_at_its_first_output(materialised):
+    """Log-ins of two days are enough to hold scores of the second to those of the first."""
+    charts = materialised["ml_outputs/anomaly_scores", DAYS[1]]["charts"]
+    assert "![Population stability index and its bar" in charts
+    assert "](data:image/svg+xml;base64," in charts
+    assert "charts" not in materialised["ml_outputs/similar_products", DAYS[1]]
+
+
 def test_what_is_published_reports_its_tables(materialised):
     metadata = materialised["published_marts", DAYS[1]]
     assert "| marts.customer_360 |" in metadata["tables"]
@@ -140,3 +148,5 @@ def test_a_warning_of_dbt_warns_and_does_not_pass():
     check = failed("warn")
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
+    assert check.metadata["what_to_do"].value.startswith("It warns alone")
+    assert "Nothing was published" in failed("fail").metadata["what_to_do"].value

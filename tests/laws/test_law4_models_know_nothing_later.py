@@ -39,6 +39,8 @@ TRAINED_BY = {
     "purchase_propensity": training.score_purchases,
     "next_products": training.rank_next_products,
 }
+# By which output a family is called where it has several.
+FAMILY_OF = {"purchase_outcomes": "purchase_propensity"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Shop:
     def trained(self, *families: str) -> dict[str, bytes]:
         """Train families on D, by default all; the bytes of all files that are there then."""
         for family in families or TRAINED_BY:
-            TRAINED_BY[family](self.paths, self.settings, [D])
+            TRAINED_BY[FAMILY_OF.get(family, family)](self.paths, self.settings, [D])
         return bytes_of(self.paths)
 
 
@@ -124,6 +126,7 @@ def test_every_output_of_the_day_holds_rows(shop):
     assert shop.rows["churn_risk"] > 0
     assert shop.rows["purchase_propensity"] > 0
     assert shop.rows["next_products"] > 0
+    assert shop.rows["purchase_outcomes"] > 0
 
 
 @pytest.mark.parametrize(
@@ -145,6 +148,8 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_purchase_examples", 0, "purchase_propensity"),
         ("ml_purchase_examples", 1, "purchase_propensity"),
         ("ml_product_steps", 0, "next_products"),
+        ("ml_purchase_outcomes", 0, "purchase_outcomes"),
+        ("ml_purchase_outcomes", 1, "purchase_outcomes"),
         ("ml_order_dates", 0, "clv_predictions"),
         ("ml_order_dates", 1, "clv_predictions"),
         ("ml_users_tied", 0, "clv_predictions"),

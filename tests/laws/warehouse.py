@@ -57,8 +57,14 @@ _ML_TABLES = {
     "purchase_propensity": "partition_date date, person_id varchar, horizon_days integer,"
     " is_baseline boolean, probability double, base_log_odds double, contributions double[],"
     " explanation varchar, model_version varchar",
+    "purchase_outcomes": "partition_date date, person_id varchar, horizon_days integer",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
+    "model_versions": "partition_date date, family varchar, model varchar, model_version varchar,"
+    " code_version varchar, served varchar, champion varchar, gate_metric varchar,"
+    " gate_value double, gate_baseline_value double, gate_standard_error double,"
+    " gate_units bigint, gate_reason varchar, data_from date, data_to date, data_counts varchar,"
+    " data_fingerprint varchar, params_sha256 varchar, log_sha256 varchar, card_path varchar",
     "experiment_statistics": "partition_date date, experiment varchar, metric varchar,"
     " segment varchar, variant varchar, control varchar, is_control boolean,"
     " units bigint, control_units bigint,"

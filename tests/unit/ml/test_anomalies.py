@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import ml
@@ -174,6 +175,24 @@ def test_measures_come_with_their_baseline(run: AnomalyRun) -> None:
     assert ("file_surprise", "alert_rate") in names
     assert ("file_surprise", "share_p_below_0.05") in names
     assert set(run.scores["model_version"].to_pylist()) == {run.card["version"]}
+
+
+def test_scores_that_are_spread_as_before_are_no_drift_and_others_are(
+    run: AnomalyRun, logins: pa.Table, accesses: pa.Table
+) -> None:
+    told = {one.name: one for one in run.shifts}
+    assert not told["login_surprise"].is_beyond
+    scored = logins["is_scored"]
+    for column in ("country", "device"):
+        elsewhere = pc.if_else(scored, pa.scalar("elsewhere"), logins[column])
+        logins = logins.set_column(logins.column_names.index(column), column, elsewhere)
+    moved = score_anomalies(logins, accesses, kpis(), AS_OF)
+    assert {one.name for one in moved.shifts if one.is_beyond} == {"login_surprise"}
+    (row,) = (
+        row for row in moved.metrics
+        if (row["model"], row["metric"]) == ("login_surprise", "psi_score")
+    )  # fmt: skip
+    assert row["value"] > row["baseline_value"] >= 0.25
 
 
 def test_nothing_to_score_gives_empty_tables() -> None:

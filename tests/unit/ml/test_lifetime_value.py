@@ -86,6 +86,11 @@ def test_the_model_is_served_where_people_order_as_it_says(run):
     assert run.churn_risk.schema == CHURN_RISK_SCHEMA
 
 
+def test_the_score_is_watched_for_drift_where_the_model_gives_it(run):
+    assert run.validation.churn.served == "model"
+    assert "no_order_probability" in {one.name for one in run.shifts}
+
+
 def test_every_score_follows_from_its_explanation_and_the_card(run):
     orders_by, value_by = models_of(run)
     for row in run.clv_predictions.to_pylist()[::17]:

@@ -249,3 +249,5 @@ def test_a_share_of_the_examples_is_learned_from_where_there_are_too_many(known,
 def test_fewer_persons_than_needed_are_told():
     run = score_purchases(examples(), AS_OF, PurchaseParams(min_persons=301))
     assert "300 to compare" in run.gate.reason
+    # Nothing was compared, so that no value of the measure is one.
+    assert run.gate.pairs == 0

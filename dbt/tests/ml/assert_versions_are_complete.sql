@@ -1,0 +1,59 @@
+{{ config(meta={'dagster': {'ref': {'name': 'model_versions'}}}) }}
+
+-- In the partitions of the run each model has one version, and every version that an output names
+-- is among them. Partitions of before versions were kept have none.
+with
+
+versions as (
+
+    select
+        partition_date,
+        model,
+        model_version,
+        champion_since_date,
+        gate_reason,
+    from {{ ref('model_versions') }}
+    where partition_date in (select partition_date from {{ ref('int_touched_partitions') }})
+
+),
+
+named as (
+
+    {% for output in [
+        'recommendations', 'similar_products', 'anomaly_scores', 'experiment_statistics',
+        'clv_predictions', 'churn_risk', 'purchase_propensity', 'model_metrics',
+    ] %}
+    select distinct
+        partition_date,
+        model_version,
+        '{{ output }}' as named_by,
+    from {{ ref(output) }}
+    where partition_date in (select partition_date from versions)
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+final as (
+
+    select
+        partition_date,
+        model as subject,
+    from versions
+    group by partition_date, model
+    having count(*) > 1
+        or bool_or(gate_reason is null)
+        or bool_or(champion_since_date > partition_date)
+    union all
+    select
+        named.partition_date,
+        named.named_by as subject,
+    from named
+    left join versions
+        on named.partition_date = versions.partition_date
+        and named.model_version = versions.model_version
+    where versions.model_version is null
+
+)
+
+select * from final
