@@ -5,42 +5,59 @@ Rows have the columns of ANOMALY_SCORES_SCHEMA but for the version. Not here: an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ml.anomaly_events import flags
 from ml.anomaly_files import FileScores, evidence, explain_files
+from ml.anomaly_kpis import Cause, DimensionParams, Key, are_anomalies, explain_cause
 from ml.anomaly_logins import LoginScores, explain_login
 from ml.anomaly_networks import NetworkScores, explain_network
 from ml.anomaly_series import Method, SeriesScore, explain_day
 
 
 def kpi_rows(
-    series: dict[str, tuple[date, npt.NDArray[np.float64]]],
-    tested: dict[str, list[SeriesScore]],
+    today: Mapping[Key, SeriesScore],
+    causes: Mapping[str, Cause | None],
     as_of: date,
     method: Method,
 ) -> Iterator[dict[str, Any]]:
-    """The day of each metric that has a score on it."""
-    for metric, scores in tested.items():
-        if not scores or scores[-1].day != (as_of - series[metric][0]).days:
-            continue
-        score = scores[-1]
-        yield {
-            "entity_type": "kpi",
-            "entity_id": metric,
-            "event_key": None,
-            "date": as_of,
-            "score": score.score,
-            "p_value": score.p_value,
-            "is_anomaly": score.is_anomaly,
-            "explanation": explain_day(metric, as_of.isoformat(), score, method),
-            "evidence_event_keys": [],
-        }
+    """The day of each metric that has a score on it, with the cause where one was looked for."""
+    for (metric,), score in today.items():
+        said = explain_day(metric, as_of.isoformat(), score, method)
+        if metric in causes:
+            said += f". {explain_cause(causes[metric])}"
+        yield _kpi_row("kpi", metric, score, said, as_of, is_anomaly=score.is_anomaly)
+
+
+def dimension_rows(
+    today: Mapping[Key, SeriesScore], params: DimensionParams, as_of: date, method: Method
+) -> Iterator[dict[str, Any]]:
+    """The day of each metric by a value of a dimension."""
+    is_anomaly = are_anomalies(list(today.values()), params)
+    for ((metric, dimension, value), score), flag in zip(today.items(), is_anomaly, strict=True):
+        name = f"{metric} where {dimension} = {value}"
+        said = explain_day(name, as_of.isoformat(), score, method)
+        yield _kpi_row("kpi_dimension", name, score, said, as_of, is_anomaly=flag)
+
+
+def _kpi_row(
+    entity_type: str, name: str, score: SeriesScore, said: str, as_of: date, *, is_anomaly: bool
+) -> dict[str, Any]:
+    return {
+        "entity_type": entity_type,
+        "entity_id": name,
+        "event_key": None,
+        "date": as_of,
+        "score": score.score,
+        "p_value": score.p_value,
+        "is_anomaly": is_anomaly,
+        "explanation": said,
+        "evidence_event_keys": [],
+    }
 
 
 def login_rows(found: LoginScores) -> Iterator[dict[str, Any]]:

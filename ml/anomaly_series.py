@@ -4,6 +4,8 @@ Each day is forecast from the days before it alone, and its error is measured ag
 the forecasts before. Two forecasts: a robust Holt-Winters with a weekly season (the model) and the
 median of the last same weekdays (the baseline). A day without a value is skipped and is no anomaly.
 A series whose past values are all positive is worked in logarithms, where a season multiplies.
+A declared holiday teaches holidays alone: its forecast is moved by how earlier ones went, and is
+the wider the fewer they were.
 
 Here: forecasts, scores, flags and texts of daily series. Not here: which series there are.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -47,6 +49,8 @@ class SeriesParams:
         clip: errors beyond so many deviations teach no more than at that size.
         same_weekdays: number of weeks in the baseline's median.
         min_relative_scale: a deviation is never taken for less than this share of the value.
+        holiday_spread: standard deviation of what a holiday does before one was seen, as a share of
+            the value (in logarithms where these are worked in).
         max_p_value: flags; two-sided, so one false alarm in 1,000 series-days if errors are normal.
             A fixed bar, as the number of series is fixed and small: 0.4 a series-year.
     """
@@ -59,6 +63,7 @@ class SeriesParams:
     clip: float = 2.0
     same_weekdays: int = 4
     min_relative_scale: float = 0.01
+    holiday_spread: float = 0.5
     max_p_value: float = 0.001
 
     def __post_init__(self) -> None:
@@ -80,6 +85,7 @@ class SeriesScore:
         score: |z|, error over scale.
         p_value: two-sided, Student's t.
         is_anomaly: p_value < max_p_value.
+        is_holiday: whether the day is a declared holiday.
     """
 
     day: int
@@ -90,6 +96,7 @@ class SeriesScore:
     score: float
     p_value: float
     is_anomaly: bool
+    is_holiday: bool = False
 
 
 def score_series(
@@ -97,6 +104,7 @@ def score_series(
     first_weekday: int = 0,
     params: SeriesParams | None = None,
     method: Method = "holt_winters",
+    holidays: Container[int] = (),
 ) -> list[SeriesScore]:
     """Score each day of a series that has a value and enough days before it.
 
@@ -109,6 +117,7 @@ def score_series(
         first_weekday: weekday of the first day, Monday 0.
         params: settings; None for the defaults.
         method: which forecast.
+        holidays: indices of days that are holidays.
 
     Returns:
         Scores in order of days; empty for a short series.
@@ -119,9 +128,10 @@ def score_series(
     not_positive = np.flatnonzero(series <= 0)
     # Days up to the first value that is not positive are worked in logarithms, later ones are not.
     turn = int(not_positive[0]) if len(not_positive) else len(series)
-    scores = _run(np.log(series[:turn]), first_weekday, params, method, in_logs=True)
+    off = np.array([day in holidays for day in range(len(series))], dtype=bool)
+    scores = _run(np.log(series[:turn]), off, first_weekday, params, method, in_logs=True)
     if turn < len(series):
-        raw = _run(series, first_weekday, params, method, in_logs=False)
+        raw = _run(series, off, first_weekday, params, method, in_logs=False)
         scores += [score for score in raw if score.day >= turn]
     # As measured, not as it comes back from a logarithm.
     return [replace(score, value=float(series[score.day])) for score in scores]
@@ -151,6 +161,7 @@ def explain_day(metric: str, day: str, score: SeriesScore, method: Method) -> st
         The text, with the score.
     """
     how = "weekly season and trend" if method == "holt_winters" else "same weekday's median"
+    how += ", as on holidays before" if score.is_holiday else ""
     change = ""
     if score.expected > 0:
         change = f", {100 * (score.value / score.expected - 1):+.1f} %"
@@ -239,19 +250,44 @@ class _WeekdayMedian:
         self.any_day.append(value)
 
 
+class _Holidays:
+    """What holidays did to the forecasts, shrunk to nothing."""
+
+    def __init__(self, spread: float) -> None:
+        """Start with none seen: spread is the prior standard deviation, in the series' unit."""
+        self.spread = spread
+        self.errors: list[float] = []
+
+    def expect(self, forecast: float, scale: float) -> tuple[float, float]:
+        """Forecast and scale of a holiday, out of those of a usual day."""
+        n = len(self.errors) + 1
+        effect = sum(self.errors) / n
+        squares = self.spread**2 + sum((error - effect) ** 2 for error in self.errors)
+        return forecast + effect, math.sqrt(scale**2 + squares / n)
+
+
 def _run(
-    series: FloatArray, first_weekday: int, params: SeriesParams, method: Method, *, in_logs: bool
+    series: FloatArray,
+    off: npt.NDArray[np.bool_],
+    first_weekday: int,
+    params: SeriesParams,
+    method: Method,
+    *,
+    in_logs: bool,
 ) -> list[SeriesScore]:
     known = np.cumsum(~np.isnan(series))
     if not len(series) or known[-1] <= params.min_history:
         return []
     begin = int(np.searchsorted(known, params.min_history, side="left")) + 1
-    start = series[:begin]
+    start = np.where(off[:begin], np.nan, series[:begin])
+    if np.isnan(start).all():
+        start = series[:begin]
     make = _HoltWinters if method == "holt_winters" else _WeekdayMedian
     state: _HoltWinters | _WeekdayMedian = make(start, first_weekday, params)
     errors: deque[float] = deque(state.start_errors.tolist(), maxlen=params.error_days)
     size = 1.0 if in_logs else float(np.median(np.abs(start[~np.isnan(start)])))
     floor = params.min_relative_scale * size or params.min_relative_scale
+    holidays = _Holidays(params.holiday_spread * size)
     found = []
     for day in range(begin, len(series)):
         weekday = (day + first_weekday) % WEEK
@@ -264,10 +300,17 @@ def _run(
         expected = state.forecast(weekday)
         error = value - expected
         n = len(errors)
+        if off[day]:
+            expected, scale = holidays.expect(expected, scale)
         if n >= _FEWEST_ERRORS:
-            found.append(_score(day, value, expected, scale, n, params, in_logs=in_logs))
-        state.learn(weekday, error, scale)
-        errors.append(error)
+            score = _score(day, value, expected, scale, n, params, in_logs=in_logs)
+            found.append(replace(score, is_holiday=True) if off[day] else score)
+        if off[day]:
+            holidays.errors.append(error)
+            state.learn(weekday, None, scale)
+        else:
+            state.learn(weekday, error, scale)
+            errors.append(error)
     return found
 
 

@@ -24,8 +24,8 @@ from tests.laws.warehouse import Warehouse
 
 # In how many places an input looks at D; two unless it is here.
 BOUNDS = {
-    "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1, "ml_users_tied": 1,
-    "ml_experiment_acts": 6,
+    "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1,
+    "ml_kpi_series_by_dimension": 1, "ml_users_tied": 1, "ml_experiment_acts": 6,
 }  # fmt: skip
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
@@ -136,6 +136,7 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_logins", 0, "anomaly_scores"),
         ("ml_file_accesses", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
+        ("ml_kpi_series_by_dimension", 0, "anomaly_scores"),
         ("ml_experiment_acts", 0, "experiment_statistics"),
         ("ml_experiment_acts", 2, "experiment_statistics"),
         ("ml_experiment_acts", 3, "experiment_statistics"),
