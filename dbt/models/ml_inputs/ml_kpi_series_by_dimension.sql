@@ -72,7 +72,8 @@ counted as (
     select
         grouped.* exclude (visit, is_visitor, first_ts),
         case
-            when grouped.visit is null then '(not set)'
+            when not bool_or(grouped.is_visitor) over (partition by grouped.visit)
+                then '(not set)'
             else {{ channel(
                 "coalesce(origins.traffic_source, '')", "coalesce(origins.traffic_medium, '')",
                 "coalesce(origins.campaign_said, '')", "coalesce(origins.source_kind, '')"

@@ -155,6 +155,50 @@ def test_a_days_counts_are_those_that_had_arrived(read):
     assert (on_the_fifth(day(6))["visitors"], on_the_fifth(day(6))["page_views"]) == (2, 3)
 
 
+def test_counts_by_dimension_add_up_and_a_day_of_a_visitor_has_one_channel(read):
+    rows = {
+        day(5): [
+            view("a", "05 10:00", "a", device_type="mobile", utm_source="newsletter",
+                 utm_medium="email"),
+            # The same visitor elsewhere: a visitor more of no device, its view by its own.
+            view("b", "05 11:00", "a", device_type="desktop"),
+            *(view(f"c{n}", "05 10:00", f"of{n}", device_type="tv", country=f"C{n}")
+              for n in range(9)),
+            event("f", "login_failed", "05 10:00", None, user_id="u"),
+        ],
+        day(6): [view("late", "05 09:00", "a", device_type="desktop", utm_medium="cpc")],
+    }  # fmt: skip
+
+    def on_the_fifth(as_of: date) -> dict[tuple[str, str, str], float]:
+        found = read({}, "ml_kpi_series_by_dimension", as_of)
+        return {(row["metric"], row["dimension"], row["dimension_value"]): row["value"]
+                for row in found}  # fmt: skip
+
+    read(rows, "ml_kpi_series", day(6))
+    found = on_the_fifth(day(5))
+    visitors, views = (
+        {value: n for (metric, dimension, value), n in found.items() if n and
+         (metric, dimension) == (of, "device_type")} for of in ("visitors", "page_views")
+    )  # fmt: skip
+    assert visitors == {"mobile": 1, "tv": 9}
+    assert views == {"mobile": 1, "desktop": 1, "tv": 9}
+    assert found["page_views", "channel", "Email"] == 2
+    assert found["failed_logins", "channel", "(not set)"] == 1
+    # Ten countries, (not set) among them, of which eight have a row of their own.
+    assert found["page_views", "country", "(other)"] == 2
+    totals = {row["metric"]: row["value"] for row in read({}, "ml_kpi_series", day(5))}
+    for dimension in ("device_type", "country", "source", "channel"):
+        for metric, total in totals.items():
+            parts = [n for (m, d, _), n in found.items() if (m, d) == (metric, dimension)]
+            assert sum(parts) == total, (metric, dimension)
+    # What came later was earlier on the day: another channel, and another first device.
+    later = on_the_fifth(day(6))
+    assert later["page_views", "channel", "Paid Other"] == 3
+    assert ("page_views", "channel", "Email") not in later
+    assert (later["visitors", "device_type", "desktop"], later["visitors", "device_type", "mobile"]
+            ) == (1, 0)  # fmt: skip
+
+
 def bought(key: str, when: str, value: int, **columns: object) -> Row:
     return event(
         key, "order_completed", when, "a", order_id="o", revenue=Decimal(value), currency="EUR",
