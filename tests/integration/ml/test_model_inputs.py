@@ -199,6 +199,61 @@ def test_counts_by_dimension_add_up_and_a_day_of_a_visitor_has_one_channel(read)
             ) == (1, 0)  # fmt: skip
 
 
+def read_through(who: str, first: str, **columns: object) -> list[Row]:
+    """Five pages from a minute on, each two seconds longer than the last; one is seen twice."""
+    return [
+        view(f"{who}{n}", f"{first}:{second:02}", who, page_path=path, **columns)
+        for n, (second, path) in enumerate([(0, "/a"), (2, "/b"), (6, "/c"), (12, "/a"), (20, "/d")])
+    ]  # fmt: skip
+
+
+def test_sessions_are_what_was_read_and_are_scored_when_some_of_it_arrives(read, warehouse):
+    rows = {
+        day(4): [*read_through("a", "04 10:00"), *read_through("robot", "04 11:00", is_bot=True)],
+        day(5): [
+            *read_through("b", "05 10:00", device_type="tv"),
+            event("cart", "product_added", "05 10:01", "b", product_id="p"),
+            event("ping", "page_pinged", "05 10:02", "b"),
+            event("shown", "promotion_viewed", "05 10:02", "b"),
+            # Too few, and a second session of products, which do not count beside pages.
+            *(view(f"c{n}", f"05 10:0{n}", "c") for n in range(3)),
+            *(event(f"d{n}", "product_viewed", f"05 12:0{n}", "b", product_id=f"p{n}")
+              for n in range(5)),
+            *(event(f"e{n}", "product_viewed", f"05 12:0{n}", "e", product_id="p")
+              for n in range(4)),
+        ],
+        day(6): [view("late", "04 10:03", "a", page_path="/e")],
+        day(7): [event("login", "login_succeeded", "07 10:00", "b", user_id="u")],
+    }  # fmt: skip
+    read(rows, "ml_sessions", day(7))
+
+    def on(as_of: date) -> dict[tuple[str, int], dict]:
+        found = read({}, "ml_sessions", as_of, 7)
+        key = {md5("web", row["event_id"], str(row["event_ts"].date())): row["event_id"]
+               for some in rows.values() for row in some}  # fmt: skip
+        return {key[row["event_key"]]: row for row in found}
+
+    found = on(day(5))
+    assert {name: row["is_scored"] for name, row in found.items()} == {
+        "a0": False, "robot0": False, "b0": True, "e0": True,
+    }  # fmt: skip
+    b = found["b0"]
+    assert (b["views"], b["places"], b["acts"], b["device_type"]) == (5, 4, 1, "tv")
+    # Gaps of 2, 4, 6 and 8 seconds.
+    assert (b["gap_low_s"], b["gap_s"], b["gap_high_s"]) == (3.5, 5.0, 6.5)
+    assert (b["person_id"], found["a0"]["person_id"]) == (visitor("b"), None)
+    assert len(b["view_event_keys"]) == 5
+    assert b["view_event_keys"][0] == b["event_key"]
+    assert (found["e0"]["views"], found["e0"]["places"]) == (4, 1)
+    assert [found[name]["is_bot"] for name in ("a0", "robot0")] == [False, True]
+    in_core = "select session_id from core.fct_events where event_key = ?"
+    assert warehouse.con.execute(in_core, [b["event_key"]]).fetchall() == [(b["session_id"],)]
+    # An event that came late makes its session one to be scored; who b is came later still.
+    late = on(day(6))
+    assert {name for name, row in late.items() if row["is_scored"]} == {"a0"}
+    assert (late["a0"]["views"], found["a0"]["views"]) == (6, 5)
+
+
 def bought(key: str, when: str, value: int, **columns: object) -> Row:
     return event(
         key, "order_completed", when, "a", order_id="o", revenue=Decimal(value), currency="EUR",
