@@ -141,7 +141,7 @@ def _recommend(params: Any, inputs: ModelInputs, day: date) -> _Made:
 def score_anomalies(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
-    """Anomaly scores of the log-ins and file access that arrived on partitions, and of KPIs."""
+    """Anomaly scores of log-ins, file access and sessions of partitions, and of KPIs."""
     from ml.anomalies import AnomalyParams
 
     window = settings.settings.training_window_days
@@ -159,6 +159,7 @@ def _score(params: Any, window: int, inputs: ModelInputs, day: date) -> _Made:
         day,
         params,
         by_dimension=inputs.read("ml_kpi_series_by_dimension", day, window),
+        sessions=inputs.read("ml_sessions", day, min(params.sessions.window_days, window)),
     )
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), {"anomaly_scores": run.scores})
 

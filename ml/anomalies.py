@@ -1,8 +1,9 @@
-"""Anomaly scores of a partition: logins and file access that arrived, and the day's KPI values.
+"""Anomaly scores of a partition: logins, file access and sessions that arrived, and KPI values.
 
 Here: what is scored, and the card. Not here: how a login (anomaly_logins.py), a day of a network
-(anomaly_networks.py) or of file access (anomaly_files.py), or a series (anomaly_series.py) is
-scored, the measures against baselines (anomaly_measures.py), and reading or writing.
+(anomaly_networks.py) or of file access (anomaly_files.py), a session (anomaly_sessions.py) or a
+series (anomaly_series.py) is scored, the measures against baselines (anomaly_measures.py), and
+reading or writing.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ml.anomaly_kpis import (
     scores_of_day,
 )
 from ml.anomaly_logins import LOGINS_SCHEMA, LoginParams, score_logins
-from ml.anomaly_measures import Tested, backtest, day_measures, login_measures
+from ml.anomaly_measures import Tested, backtest, day_measures, login_measures, session_measures
 from ml.anomaly_networks import NetworkParams, score_networks
 from ml.anomaly_rows import (
     dimension_rows,
@@ -43,8 +44,10 @@ from ml.anomaly_rows import (
     kpi_rows,
     login_rows,
     network_rows,
+    session_rows,
 )
 from ml.anomaly_series import Method, SeriesParams, score_series
+from ml.anomaly_sessions import SESSIONS_SCHEMA, SessionParams, score_sessions
 from ml.cards import canonical_json, fingerprint, make_card, model_version
 from ml.gate import GateDecision
 
@@ -77,6 +80,7 @@ class AnomalyParams:
         logins: settings of the login scores.
         networks: settings of the scores of networks.
         files: settings of the scores of file access.
+        sessions: settings of the scores of sessions.
         series: settings of the forecasts.
         dimensions: settings of the series by dimension.
         holidays: dates on which KPIs are not as on other days of their week.
@@ -88,6 +92,7 @@ class AnomalyParams:
     logins: LoginParams = field(default_factory=LoginParams)
     networks: NetworkParams = field(default_factory=NetworkParams)
     files: FileParams = field(default_factory=FileParams)
+    sessions: SessionParams = field(default_factory=SessionParams)
     series: SeriesParams = field(default_factory=SeriesParams)
     dimensions: DimensionParams = field(default_factory=DimensionParams)
     holidays: tuple[date, ...] = ()
@@ -122,8 +127,9 @@ def score_anomalies(
     params: AnomalyParams | None = None,
     *,
     by_dimension: pa.Table | None = None,
+    sessions: pa.Table | None = None,
 ) -> AnomalyRun:
-    """Score the logins and file accesses that arrived on a partition, and its date's KPI values.
+    """Score what arrived on a partition, and its date's KPI values.
 
     Args:
         logins: LOGINS_SCHEMA; `is_scored` marks those that arrived on the partition and are scored
@@ -135,13 +141,15 @@ def score_anomalies(
         params: settings; None for the defaults.
         by_dimension: DIMENSION_KPIS_SCHEMA, the same counts by the values of dimensions, which add
             up to them; a value without a row on a day has counted nothing. None for no dimensions.
+        sessions: SESSIONS_SCHEMA, those of the last days, as known at the partition; `is_scored`
+            marks those of which an event arrived on it. None for no sessions.
 
     Returns:
         The run; tables are empty where there is nothing to score.
 
     Raises:
-        ValueError: a column is missing, a metric has two values a day, or see `score_logins` and
-            `score_file_access`.
+        ValueError: a column is missing, a metric has two values a day, or see `score_logins`,
+            `score_file_access` and `score_sessions`.
     """
     params = params or AnomalyParams()
     known = _window(logins, LOGINS_SCHEMA, "logins", as_of, params)
@@ -150,12 +158,16 @@ def score_anomalies(
     if by_dimension is None:
         by_dimension = DIMENSION_KPIS_SCHEMA.empty_table()
     shares = _kpi_window(by_dimension, DIMENSION_KPIS_SCHEMA, "kpis by dimension", as_of, params)
-    data = "".join(map(fingerprint, (known, files, values, shares)))
+    visits = with_columns(
+        SESSIONS_SCHEMA.empty_table() if sessions is None else sessions, SESSIONS_SCHEMA, "sessions"
+    )
+    data = "".join(map(fingerprint, (known, files, values, shares, _flat(visits))))
     version = model_version("anomaly", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
 
     found = score_logins(known, params.logins)
     networks = score_networks(found.logins, params.networks)
     days_found = score_file_access(files, params.files)
+    sessions_found = score_sessions(visits, params.sessions)
     series = daily_series(values, ["metric"], as_of)
     methods: tuple[Method, ...] = ("holt_winters", "weekday_median")
     tested = {method: _tested(series, method, params) for method in methods}
@@ -181,14 +193,18 @@ def score_anomalies(
         *login_rows(found),
         *network_rows(networks, params.networks.evidence),
         *file_rows(days_found, params.files.evidence),
+        *session_rows(sessions_found, params.sessions.max_shown_p_value),
     ]
     rows.sort(key=lambda row: (row["entity_type"], row["entity_id"], row["date"], row["event_key"]))
-    measures |= login_measures(found)
+    measures |= login_measures(found) | session_measures(sessions_found)
     measures |= day_measures("network_surprise", networks) | day_measures(
         "file_surprise", days_found
     )
 
-    read = ((known, "event_ts"), (files, "event_ts"), (values, "report_date"))
+    read = (
+        *((known, "event_ts"), (files, "event_ts")),
+        *((values, "report_date"), (visits, "started_at")),
+    )
     days = [day for table, column in read for day in _range(table, column) if day]
     data_from, data_to = (min(days), max(days)) if days else (None, None)
     metrics = [
@@ -214,12 +230,14 @@ def score_anomalies(
         params=asdict(params),
         metrics=metrics,
         baseline="KPIs: median of the last same weekdays; logins: a new country or device; "
-        "files and networks: three times the usual accesses or failures",
+        "files and networks: three times the usual accesses or failures; sessions: twenty views "
+        "without an act",
         served=gate.served,
         gate_reason=gate.reason,
         counts={
             "logins": known.num_rows,
             "file_accesses": files.num_rows,
+            "sessions": visits.num_rows,
             "kpi_values": values.num_rows,
             "series": len(series),
             "dimension_series": len(parts),
@@ -239,6 +257,13 @@ def _window(
     first_day = as_of - timedelta(days=params.window_days - 1)
     recent = pc.greater_equal(table["event_ts"], pa.scalar(first_day).cast(pa.timestamp("us")))
     return table.filter(pc.or_(recent, table["is_scored"]))
+
+
+def _flat(sessions: pa.Table) -> pa.Table:
+    """Sessions with their evidence as one text, for a fingerprint."""
+    at = sessions.column_names.index("view_event_keys")
+    keys = pc.binary_join(sessions["view_event_keys"], "\x1f")
+    return sessions.set_column(at, "view_event_keys", keys)
 
 
 def _kpi_window(

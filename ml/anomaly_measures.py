@@ -16,6 +16,8 @@ from ml.anomaly_kpis import Key, Series
 from ml.anomaly_logins import LoginScores
 from ml.anomaly_networks import NetworkScores
 from ml.anomaly_series import Method, SeriesScore
+from ml.anomaly_sessions import SessionScores
+from ml.calibration import area_under_curve
 from ml.gate import GateDecision, decide
 
 Measures = dict[tuple[str, str], tuple[float, float | None]]
@@ -96,4 +98,26 @@ def day_measures(model: str, found: FileScores | NetworkScores) -> Measures:
     if recent.any():
         share = float((found.p_values[recent] < 0.05).mean())
         measures[model, "share_p_below_0.05"] = (share, 0.05)
+    return measures
+
+
+def session_measures(found: SessionScores) -> Measures:
+    """The same of sessions; and whether machines that say so would be told from the rest."""
+    model = "session_surprise"
+    measures: Measures = {}
+    views = found.sessions["views"].to_numpy().astype(np.float64)
+    if found.is_scored.any():
+        acts = found.sessions["acts"].to_numpy()
+        by_rule = ((views >= 20) & (acts == 0))[found.is_scored].mean()
+        alert_rate = found.is_anomaly[found.is_scored].mean()
+        measures[model, "alert_rate"] = (float(alert_rate), float(by_rule))
+        measures[model, "sessions_scored"] = (float(found.is_scored.sum()), None)
+    recent = ~found.is_scored & ~np.isnan(found.p_values)
+    if recent.any():
+        share = float((found.p_values[recent] < 0.05).mean())
+        measures[model, "share_p_below_0.05"] = (share, 0.05)
+    is_bot = found.is_bot.astype(np.float64)
+    told, by_views = (area_under_curve(one, is_bot) for one in (found.scores, views))
+    if told is not None and found.compared_with:
+        measures[model, "auc_of_known_bots"] = (told, by_views)
     return measures

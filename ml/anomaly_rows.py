@@ -17,6 +17,7 @@ from ml.anomaly_kpis import Cause, DimensionParams, Key, are_anomalies, explain_
 from ml.anomaly_logins import LoginScores, explain_login
 from ml.anomaly_networks import NetworkScores, explain_network
 from ml.anomaly_series import Method, SeriesScore, explain_day
+from ml.anomaly_sessions import SessionScores, explain_session
 
 
 def kpi_rows(
@@ -90,6 +91,24 @@ def file_rows(found: FileScores, most: int) -> Iterator[dict[str, Any]]:
     for row in np.flatnonzero(found.is_scored).tolist():
         said, keys = explain_files(found, row), evidence(found, row, most)
         yield _day_row("file_access", found.person_ids[row], found, row, said, keys)
+
+
+def session_rows(found: SessionScores, max_p_value: float) -> Iterator[dict[str, Any]]:
+    """The sessions that are flagged or rare, under who is behind each, with their first views."""
+    shown = found.is_scored & (found.is_anomaly | (found.p_values <= max_p_value))
+    for row in np.flatnonzero(shown).tolist():
+        session = found.sessions.slice(row, 1).to_pylist()[0]
+        yield {
+            "entity_type": "session",
+            "entity_id": session["person_id"],
+            "event_key": session["event_key"],
+            "date": session["started_at"].date(),
+            "score": float(found.scores[row]),
+            "p_value": float(found.p_values[row]),
+            "is_anomaly": bool(found.is_anomaly[row]),
+            "explanation": explain_session(found, row),
+            "evidence_event_keys": session["view_event_keys"],
+        }
 
 
 def _day_row(

@@ -2,10 +2,10 @@
 
 The score is a sum of surprisals, in nats: -ln of the share of the shop's own sessions that view as
 fast, at gaps as even, as many different places, or as much without any act such as a search or a
-cart addition. Shares are counted, not fitted: a shop whose customers read fast has no fast readers.
+cart addition. Shares are counted: in a shop whose customers read fast nobody is a fast reader.
 
 What announces itself as a machine teaches nothing and is not scored; how it would be is a measure.
-Sessions beyond doubt are then taken out of the shop's own, and shares counted again, so that a
+The strangest sessions are then taken out of the shop's own, and shares counted again, so that a
 scraper that comes every day does not become usual while it is a small part of all.
 
 Here: scores, p-values, flags and texts of sessions. Not here: the tables of a partition
@@ -19,9 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy import special
 
 from ml.anomaly_events import flags, with_columns
-from ml.anomaly_flags import added_up, flagged, ranked_p_values, sum_in_words
+from ml.anomaly_flags import added_up, benjamini_hochberg, ranked_p_values, sum_in_words
+from ml.count_surprisal import MOST
 
 SESSIONS_SCHEMA = pa.schema(
     [
@@ -46,6 +48,9 @@ PARTS: tuple[str, ...] = ("speed", "evenness", "breadth", "inaction")
 VIEW_STEPS = (8, 16)
 # What clocks and networks blur, seconds: gaps of 0.01 and of 0.05 s are the same.
 _BLUR_S = 0.1
+_TAIL_FROM = 0.9
+# So often are shares counted: what strange sessions hide shows when they are out.
+_ROUNDS = 4
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -61,10 +66,12 @@ class SessionParams:
         history_sessions: so many of the latest of history are compared with, at most.
         min_history: fewer sessions, of all or of like number of views, tell nothing.
         calibration_sessions: so many of the latest of history get a p-value too.
-        false_discovery_rate: of Benjamini-Hochberg over a partition's sessions, the first way to a
-            flag; in a shop of a few hundred sessions no rank is small enough for it.
-        min_score: the second way, in nats.
-        max_p_value: of the second way.
+        false_discovery_rate: of Benjamini-Hochberg over a partition's sessions; by rank, and, since
+            in a shop of a few hundred sessions no rank is small enough, by the four surprisals as
+            Fisher combines them: their sum is gamma(4) if they are independent, and was so in
+            simulation (above 12 nats .0023 by it, .002 to .003 of customers' sessions).
+        max_usual_score: own sessions beyond it are not compared with, in nats; the rarest one in a
+            hundred of customers are there as well, but so are machines that nobody knows of.
         max_shown_p_value: sessions that are more usual have no row: a shop has many, and all but a
             few are alike.
     """
@@ -74,8 +81,7 @@ class SessionParams:
     min_history: int = 50
     calibration_sessions: int = 5000
     false_discovery_rate: float = 0.05
-    min_score: float = 12.0
-    max_p_value: float = 0.02
+    max_usual_score: float = 8.0
     max_shown_p_value: float = 0.05
 
 
@@ -89,8 +95,8 @@ class SessionScores:
         is_bot: (n,) known machines.
         parts: (n, 4) surprisal of each of PARTS, nats, rounded to 3 decimals.
         scores: (n,) sum of the parts.
-        p_values: (n,) share of the shop's own sessions that are at least as surprising,
-            (r + 1) / (m + 1); NaN for known machines and older history.
+        p_values: (n,) share of the shop's own sessions, but for those that would be flagged, that
+            are at least as surprising, (r + 1) / (m + 1); NaN for known machines and older history.
         is_anomaly: (n,) flags, only of rows that are scored.
         compared_with: number of the shop's own sessions.
     """
@@ -127,25 +133,29 @@ def score_sessions(sessions: pa.Table, params: SessionParams | None = None) -> S
     if table.filter(pa.array(is_scored))["person_id"].null_count:
         raise ValueError("sessions: one that is to be scored has no person_id")
     own = ~arrived & ~is_bot
-    parts, scores = added_up(_parts(table, own, params))
-    usual = own & (scores < params.min_score)
-    if usual.sum() >= params.min_history:
-        own = usual
-        parts, scores = added_up(_parts(table, own, params))
+    usual = own
+    for _ in range(_ROUNDS):
+        parts, scores = added_up(_parts(table, usual, params))
+        rest = own & (scores < params.max_usual_score)
+        if rest.sum() < params.min_history:
+            break
+        usual = rest
+    combined = special.gammaincc(len(PARTS), scores)
+    pool = own.copy()
+    pool[own] = ~benjamini_hochberg(combined[own], params.false_discovery_rate)
 
     wanted = is_scored.copy()
     wanted[np.flatnonzero(~arrived & ~is_bot)[-params.calibration_sessions :]] = True
-    p_values, _ = ranked_p_values(scores, own, np.zeros(len(scores), dtype=np.int64), wanted)
+    p_values, _ = ranked_p_values(scores, pool, np.zeros(len(scores), dtype=np.int64), wanted)
     is_anomaly = np.zeros(len(scores), dtype=bool)
-    is_anomaly[is_scored] = flagged(
-        scores[is_scored],
-        p_values[is_scored],
-        params.false_discovery_rate,
-        params.min_score,
-        p_values[is_scored] <= params.max_p_value,
+    is_anomaly[is_scored] = np.logical_or(
+        *(
+            benjamini_hochberg(one[is_scored], params.false_discovery_rate)
+            for one in (p_values, combined)
+        )
     )
     return SessionScores(
-        table, is_scored, is_bot, parts, scores, p_values, is_anomaly, int(own.sum())
+        table, is_scored, is_bot, parts, scores, p_values, is_anomaly, int(usual.sum())
     )
 
 
@@ -208,7 +218,7 @@ def _parts(table: pa.Table, own: BoolArray, params: SessionParams) -> FloatArray
     everybody = np.zeros(len(views), dtype=np.int64)
     with np.errstate(divide="ignore", invalid="ignore"):
         evenness = np.log(low / high)
-    parts[:, 0] = _rarity(-middle, like, own)
+    parts[:, 0] = _rarity(-np.log(middle), like, own)
     parts[:, 1] = _rarity(evenness, like, own)
     parts[:, 2] = _rarity(places.astype(np.float64), everybody, own)
     parts[:, 3] = np.where(acts > 0, 0.0, _inaction(views, acts, own, params.min_history))
@@ -225,7 +235,13 @@ def _like(views: IntArray, own: BoolArray, least: int) -> IntArray:
 
 
 def _rarity(values: FloatArray, like: IntArray, own: BoolArray) -> FloatArray:
-    """-ln of the share of own sessions of its class with at least the value; 0 if it is unknown."""
+    """-ln of the share of own sessions of its class with at least the value; 0 if it is unknown.
+
+    The share is counted, but for the highest tenth, beyond which few or none are left to count: it
+    falls there exponentially, by the mean excess of that tenth.
+
+    Source: Pickands (1975), Statistical inference using extreme order statistics.
+    """
     found = np.zeros(len(values))
     known = np.isfinite(values)
     for one in np.unique(like):
@@ -234,7 +250,13 @@ def _rarity(values: FloatArray, like: IntArray, own: BoolArray) -> FloatArray:
         above = len(ranked) - np.searchsorted(ranked, values[rows], side="left")
         other = (~own[rows]).astype(np.int64)
         found[rows] = -np.log((above + other) / (len(ranked) + other))
-    return found
+        start = ranked[int(_TAIL_FROM * len(ranked))] if len(ranked) else np.inf
+        tail = ranked[ranked > start] - start
+        if len(tail):
+            beyond = rows[values[rows] > start]
+            steps = (values[beyond] - start) / tail.mean()
+            found[beyond] = steps - np.log(len(tail) / len(ranked))
+    return np.minimum(found, MOST)
 
 
 def _inaction(views: IntArray, acts: IntArray, own: BoolArray, least: int) -> FloatArray:

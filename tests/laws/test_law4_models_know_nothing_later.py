@@ -137,6 +137,8 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_file_accesses", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
         ("ml_kpi_series_by_dimension", 0, "anomaly_scores"),
+        ("ml_sessions", 0, "anomaly_scores"),
+        ("ml_sessions", 1, "anomaly_scores"),
         ("ml_experiment_acts", 0, "experiment_statistics"),
         ("ml_experiment_acts", 2, "experiment_statistics"),
         ("ml_experiment_acts", 3, "experiment_statistics"),

@@ -201,10 +201,11 @@ def test_counts_by_dimension_add_up_and_a_day_of_a_visitor_has_one_channel(read)
 
 def read_through(who: str, first: str, **columns: object) -> list[Row]:
     """Five pages from a minute on, each two seconds longer than the last; one is seen twice."""
+    seen = [(0, "/a"), (2, "/b"), (6, "/c"), (12, "/a"), (20, "/d")]
     return [
         view(f"{who}{n}", f"{first}:{second:02}", who, page_path=path, **columns)
-        for n, (second, path) in enumerate([(0, "/a"), (2, "/b"), (6, "/c"), (12, "/a"), (20, "/d")])
-    ]  # fmt: skip
+        for n, (second, path) in enumerate(seen)
+    ]
 
 
 def test_sessions_are_what_was_read_and_are_scored_when_some_of_it_arrives(read, warehouse):

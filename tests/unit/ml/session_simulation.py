@@ -1,8 +1,8 @@
 """Sessions of the simulated shop, read from its event files, with machines among them.
 
 The shop's own crawlers say what they are; here they are taken for visitors like others. Two kinds
-of scrapers are planted besides: one that reads a page a minute, evenly, and one that reads all at
-once. Products are those of the shop, and some pages fail.
+of scrapers are planted besides, of as many views as customers with many have: one that reads a page
+a minute, nearly evenly, and one that reads all at once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,39 +31,49 @@ _PAUSE = timedelta(minutes=30)
 def shop_sessions(
     seed: int, days: int = 8, visitors: int = 120
 ) -> tuple[list[dict[str, Any]], set[str]]:
-    """Rows of SESSIONS_SCHEMA, those of the last day to be scored; ids of the crawlers' sessions."""
-    settings = Settings(seed=seed, days=days, start=START, visitors_per_day=visitors)
-    simulation = Simulation(settings)
-    by_visitor: dict[str, dict[str, Any]] = defaultdict(dict)
-    for files in simulation.days():
-        for file in files:
-            for line in file.lines:
-                try:
-                    event = json.loads(line)
-                    name, who = event["event_name"], event["anonymous_id"]
-                    at = datetime.fromisoformat(event["event_ts"].rstrip("Z"))
-                except (ValueError, KeyError, TypeError):
-                    continue
-                if name in SESSIONABLE and who and at.year >= 2026:
-                    by_visitor[who].setdefault(event["event_id"], (at, event["event_id"], event))
+    """Rows of SESSIONS_SCHEMA, those of the last day to be scored; ids of crawlers' sessions."""
+    simulation = Simulation(Settings(seed=seed, days=days, start=START, visitors_per_day=visitors))
+    by_visitor = _events_by_visitor(simulation)
     crawlers = {
-        one for person in simulation.truth.tables()["persons"].to_pylist() if person["is_bot"]
+        one
+        for person in simulation.truth.tables()["persons"].to_pylist()
+        if person["is_bot"]
         for one in person["anonymous_ids"]
-    }  # fmt: skip
+    }
     rows: list[dict[str, Any]] = []
     machines = set()
     for who, events in sorted(by_visitor.items()):
-        run: list[Any] = []
-        for one in [*sorted(events.values(), key=lambda e: e[:2]), None]:
-            if run and (one is None or one[0] - run[-1][0] > _PAUSE):
-                made = _session(who, run, days)
-                if made:
-                    rows.append(made)
-                    machines |= {made["session_id"]} if who in crawlers else set()
-                run = []
-            if one:
-                run.append(one)
+        for run in _runs(events):
+            made = _session(who, run, days)
+            if made:
+                rows.append(made)
+                machines |= {made["session_id"]} if who in crawlers else set()
     return rows, machines
+
+
+def _events_by_visitor(simulation: Simulation) -> dict[str, list[Any]]:
+    """The first copy of each sessionable event, in order of time."""
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    lines = (line for files in simulation.days() for file in files for line in file.lines)
+    for line in lines:
+        try:
+            event = json.loads(line)
+            name, who = event["event_name"], event["anonymous_id"]
+            at = datetime.fromisoformat(event["event_ts"].rstrip("Z"))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if name in SESSIONABLE and who and at.year >= START.year:
+            found[who].setdefault(event["event_id"], (at, event["event_id"], event))
+    return {who: sorted(own.values(), key=lambda e: e[:2]) for who, own in found.items()}
+
+
+def _runs(events: list[Any]) -> list[list[Any]]:
+    runs = [[events[0]]]
+    for before, event in pairwise(events):
+        if event[0] - before[0] > _PAUSE:
+            runs.append([])
+        runs[-1].append(event)
+    return runs
 
 
 def _session(who: str, run: list[Any], days: int) -> dict[str, Any] | None:
@@ -117,7 +128,7 @@ def scrapers(
     rng = np.random.default_rng(seed)
     found = []
     for i in range(number):
-        views = int(rng.integers(12, 60))
+        views = int(rng.integers(9, 26))
         gaps = rng.normal(60, 6, views).clip(1) if kind == "slow" else rng.exponential(0.7, views)
         found.append(
             made_session(
