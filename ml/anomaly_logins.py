@@ -219,10 +219,8 @@ def _describe(found: LoginScores, row: int, feature: int, login: dict[str, Any])
     if name == "travel":
         place = int(found.last_place[row])
         hours = (login["event_ts"] - found.logins["event_ts"][place].as_py()).total_seconds() / 3600
-        return (
-            f"country {found.logins['country'][place].as_py()} {hours:.1f} hours before was left "
-            "sooner than others are"
-        )
+        said = f"{login['country']} {hours:.1f} hours after {found.logins['country'][place]}"
+        return f"{said}, sooner than others change countries"
     last = int(found.last_usual[row])
     if name == "hour":
         text = f"{login['event_ts']:%A %H}h is an unusual hour"

@@ -18,6 +18,8 @@ from ml.causal_counts import at_least_before, counted_before, last_before
 from ml.interactions import encode_sorted
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
+# As quick as half of all changes is no surprise, as of counts.
+_USUAL = 2
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -34,9 +36,10 @@ def travel_surprisal(
 ) -> tuple[FloatArray, IntArray]:
     """Surprisal of a change of country so soon, and the log-in that it is a change from.
 
-    -ln P(hours <= h | the country changed): the share of the person's earlier changes that took no
-    longer, smoothed towards that of everybody, which is smoothed towards hours that are uniform up
-    to those of a journey. No change of country, or one of an unknown country, is no surprise.
+    -ln 2 P(hours <= h | the country changed), not below 0: the share of everybody's earlier changes
+    that took no longer, smoothed towards hours that are uniform up to those of a journey, or that
+    of the person's own if it is larger. The person's log-ins from the country before vouch for it.
+    No change of country, or one of an unknown country, is no surprise.
 
     Args:
         country: (n,) text, in row order.
@@ -44,13 +47,13 @@ def travel_surprisal(
         times: (n,) microseconds since 1970, not falling.
         is_usual: (n,) whether the row teaches later ones.
         journey_hours: after so many hours a change is as usual as ever, as long as none was seen.
-        alpha: pseudo-changes, of everybody for a person and of a journey for everybody.
+        alpha: pseudo-changes of a journey, and pseudo-log-ins that do not vouch for a country.
 
     Returns:
         (n,) nats; (n,) the row of the person's last usual log-in from a known country, or -1.
     """
     given = country.is_valid().to_numpy(zero_copy_only=False).astype(bool)
-    _, code = encode_sorted(country.fill_null(""))
+    names, code = encode_sorted(country.fill_null(""))
     last = last_before(person, is_usual & given)
     changed = np.flatnonzero(given & (last >= 0) & (code != code[last]))
     took = times[changed] - times[last[changed]]
@@ -58,11 +61,13 @@ def travel_surprisal(
     every = np.ones(len(changed), dtype=bool)
     prior = np.minimum(took / (journey_hours * _MICROSECONDS_PER_HOUR), 1.0)
     # Two log-ins of one microsecond would be infinitely strange.
-    share = np.maximum(prior, 1.0 / (journey_hours * 3600))
-    for group in (everybody, person[changed]):
+    prior = np.maximum(prior, 1.0 / (journey_hours * 3600))
+    shares = []
+    for group, backing in ((everybody, alpha * prior), (person[changed], 0.0)):
         as_soon, _ = at_least_before(-took.astype(np.float64), teaches, group, every)
-        changes = counted_before(group, teaches)
-        share = (as_soon + alpha * share) / (changes + alpha)
+        shares.append((as_soon + backing) / (counted_before(group, teaches) + alpha))
+    known = counted_before(person * len(names) + code, is_usual & given)[changed]
     surprisal = np.zeros(len(times))
-    surprisal[changed] = -np.log(share)
+    share = np.minimum(_USUAL * np.maximum(*shares), 1.0)
+    surprisal[changed] = -np.log((known + alpha * share) / (known + alpha))
     return surprisal, last

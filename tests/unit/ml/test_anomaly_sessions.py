@@ -140,7 +140,9 @@ def test_shares_by_hand() -> None:
     # A session of history is one of the hundred itself.
     assert found.parts[0, 0] in (0.0, pytest.approx(-np.log(0.5), abs=5e-4))
     # Nothing that is flagged stands among those with which is compared.
-    assert found.p_values[row] == pytest.approx((1 + np.sum(found.scores[:100] >= found.scores[row])) / 101)
+    assert found.p_values[row] == pytest.approx(
+        (1 + np.sum(found.scores[:100] >= found.scores[row])) / 101
+    )
 
 
 def test_explanations_say_numbers_that_add_up(found: SessionScores) -> None:
