@@ -120,7 +120,8 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
              event_ts=datetime(2025, 5, 18, 9))
         for row in orders
     ]  # fmt: skip
-    read = [view(f"late{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}") for n in range(9)]
+    read = [view(f"late{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
+            for n in range(9)]  # fmt: skip
     copies = [view(f"w20-{person}", "20 08:00", "another") for person in range(PERSONS)]
     yield day(22), arriving(day(22), orders + copies + read)
     # Odd persons never logged in: two visitors at a time turn out to be one person.

@@ -25,7 +25,7 @@ from tests.laws.warehouse import Warehouse
 # In how many places an input looks at D; two unless it is here.
 BOUNDS = {
     "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1,
-    "ml_kpi_series_by_dimension": 1, "ml_users_tied": 1, "ml_experiment_acts": 6,
+    "ml_users_tied": 1, "ml_experiment_acts": 6,
 }  # fmt: skip
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
@@ -137,6 +137,7 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_file_accesses", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
         ("ml_kpi_series_by_dimension", 0, "anomaly_scores"),
+        ("ml_kpi_series_by_dimension", 1, "anomaly_scores"),
         ("ml_sessions", 0, "anomaly_scores"),
         ("ml_sessions", 1, "anomaly_scores"),
         ("ml_experiment_acts", 0, "experiment_statistics"),

@@ -9,16 +9,31 @@ with
 events as (
 
     select
-        event_key,
         event_ts,
         report_date,
         visitor_id,
-        visitor_id || chr(31) || cast(report_date as varchar) as visit,
         role,
         is_sessionable,
         source,
         coalesce(device_type, '(not set)') as device_type,
         coalesce(country, '(not set)') as country,
+    from {{ ref('fct_events') }}
+    where arrival_date <= cast(getvariable('as_of_date') as date)
+        and (
+            report_date between cast(getvariable('window_from') as date)
+            and cast(getvariable('as_of_date') as date)
+        )
+        and not is_bot
+
+),
+
+-- A scan of its own, with many columns of the few events that say where somebody came from.
+landings as (
+
+    select
+        visitor_id || chr(31) || cast(report_date as varchar) as visit,
+        event_ts,
+        event_key,
         utm_source,
         utm_medium,
         utm_campaign,
@@ -32,13 +47,12 @@ events as (
             and cast(getvariable('as_of_date') as date)
         )
         and not is_bot
-
-),
-
-landings as (
-
-    select * from events
-    where is_sessionable and visitor_id is not null
+        and is_sessionable
+        and visitor_id is not null
+        and (
+            coalesce(utm_source, utm_medium, utm_campaign, referrer) is not null
+            or contains(properties, '"click_id_kind"')
+        )
 
 ),
 
@@ -53,24 +67,25 @@ grouped as (
 
     select
         report_date,
-        visit,
+        visitor_id,
         device_type,
         country,
         source,
-        bool_or(is_sessionable) and visit is not null as is_visitor,
+        visitor_id || chr(31) || cast(report_date as varchar) as visit,
+        bool_or(is_sessionable) and visitor_id is not null as is_visitor,
         min(event_ts) filter (where is_sessionable) as first_ts,
         {% for metric, role in kpi_series_roles().items() -%}
         count(*) filter (where role = '{{ role }}') as {{ metric }},
         {% endfor -%}
     from events
-    group by report_date, visit, device_type, country, source
+    group by report_date, visitor_id, device_type, country, source
 
 ),
 
 counted as (
 
     select
-        grouped.* exclude (visit, is_visitor, first_ts),
+        grouped.* exclude (visitor_id, visit, is_visitor, first_ts),
         case
             when not bool_or(grouped.is_visitor) over (partition by grouped.visit)
                 then '(not set)'
