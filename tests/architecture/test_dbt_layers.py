@@ -51,6 +51,8 @@ SOURCES_OF_THE_MODELS = {
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
     "ml_order_dates": {"inputs.sources"},
+    # As are sessions, which a source may cut itself.
+    "ml_sessions": {"inputs.sources"},
     # Every family writes metrics; the other names are lineage alone.
     "model_metrics": {
         "ml.model_metrics",
