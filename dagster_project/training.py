@@ -173,18 +173,27 @@ def _follow(params: Any, inputs: ModelInputs, day: date) -> _Made:
 def score_anomalies(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
-    """Anomaly scores of the log-ins and file access that arrived on partitions, and of KPIs."""
+    """Anomaly scores of log-ins, file access and sessions of partitions, and of KPIs."""
+    from ml.anomalies import AnomalyParams
+
     window = settings.settings.training_window_days
-    return _train(paths, "anomalies", days, partial(_score, window))
+    params = AnomalyParams(holidays=tuple(sorted(settings.settings.holidays)))
+    return _train(paths, "anomalies", days, partial(_score, params, window))
 
 
-def _score(window: int, inputs: ModelInputs, day: date) -> _Made:
+def _score(params: Any, window: int, inputs: ModelInputs, day: date) -> _Made:
     from ml.anomalies import score_anomalies
     from ml.drift import say
 
-    logins = inputs.read("ml_logins", day, window)
-    accesses = inputs.read("ml_file_accesses", day, window)
-    run = score_anomalies(logins, accesses, inputs.read("ml_kpi_series", day, window), day)
+    run = score_anomalies(
+        inputs.read("ml_logins", day, window),
+        inputs.read("ml_file_accesses", day, window),
+        inputs.read("ml_kpi_series", day, window),
+        day,
+        params,
+        by_dimension=inputs.read("ml_kpi_series_by_dimension", day, window),
+        sessions=inputs.read("ml_sessions", day, min(params.sessions.window_days, window)),
+    )
     tables = {"anomaly_scores": run.scores}
     drift = say(run.shifts, "scores of the day are spread unlike those of the days before")
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, drift)

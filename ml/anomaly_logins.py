@@ -1,7 +1,8 @@
 """How surprising is a login, against the person's own past?
 
 The score is a sum of surprisals, -ln P(value | what the person did before), in nats: one of the
-hour of the week, the country, the device, the network and the failures in the hour before. A
+hour of the week, the country, the device, the network, the failures in the hour before, and of how
+soon the country changed. A
 person's counts are smoothed towards those of everybody (add-alpha). Only logins that succeeded
 teach: an attacker who keeps failing does not become usual. A value that is not known (null) is not
 surprising. Every number uses only rows before the tested one, in the order (event_ts, event_key).
@@ -24,6 +25,7 @@ from ml.anomaly_flags import added_up, flagged, ranked_p_values, sum_in_words
 from ml.causal_counts import counted_before, counted_within, last_before
 from ml.interactions import encode_sorted
 from ml.surprisal import hour_surprisal, value_surprisal
+from ml.travel_surprisal import travel_surprisal
 
 LOGINS_SCHEMA = pa.schema(
     [
@@ -38,7 +40,7 @@ LOGINS_SCHEMA = pa.schema(
         ("is_scored", pa.bool_()),
     ]
 )
-FEATURES: tuple[str, ...] = ("country", "device", "network", "hour", "failures")
+FEATURES: tuple[str, ...] = ("country", "device", "network", "hour", "failures", "travel")
 FAILURE_STEPS = (1, 2, 3, 6, 12)
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 # What one line may claim to stand for.
@@ -59,6 +61,8 @@ class LoginParams:
         floor_identifier: the same for devices and networks, which are unique by nature: one that
             nobody had before is no stranger than that.
         floor_failures: the same for a number of failures.
+        journey_hours: a change of country after so many hours or more is as usual as any, where no
+            change was seen before.
         hour_width: standard deviation of the kernel around an earlier login, in hours.
         calibration_logins: so many of the latest logins of history get a p-value too, to see
             whether p-values are what they claim.
@@ -76,6 +80,7 @@ class LoginParams:
     floor_country: float = 0.001
     floor_identifier: float = 0.05
     floor_failures: float = 0.0001
+    journey_hours: float = 24.0
     hour_width: float = 1.5
     calibration_logins: int = 5000
     false_discovery_rate: float = 0.05
@@ -89,7 +94,7 @@ class LoginScores:
 
     Attributes:
         logins: the sorted table, LOGINS_SCHEMA.
-        parts: (n, 5) surprisal of each of FEATURES, nats, rounded to 3 decimals.
+        parts: (n, 6) surprisal of each of FEATURES, nats, rounded to 3 decimals.
         scores: (n,) sum of the parts.
         p_values: (n,) share of earlier, not scored, successful logins with a history of like length
             that are at least as surprising: (r + 1) / (m + 1); NaN for older history.
@@ -100,6 +105,7 @@ class LoginScores:
         last_usual: (n,) row of the person's last usual login, or -1: it succeeded, from a country,
             device and network that were not new, without failures before it; where there is none,
             the last that succeeded.
+        last_place: (n,) row of the person's last log-in from a known country that succeeded, or -1.
     """
 
     logins: pa.Table
@@ -111,6 +117,7 @@ class LoginScores:
     new_values: BoolArray
     failures: IntArray
     last_usual: IntArray
+    last_place: IntArray
 
 
 def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginScores:
@@ -149,6 +156,9 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
     failed = failed_attempts(table)
     failures = counted_within(person, at, failed, _MICROSECONDS_PER_HOUR)
     parts[:, 4] = _failure_surprisal(failures, person, params)
+    parts[:, 5], last_place = travel_surprisal(
+        table["country"], person, at, succeeded, params.journey_hours, params.alpha
+    )
     parts, scores = added_up(parts)
 
     wanted = is_scored.copy()
@@ -165,7 +175,9 @@ def score_logins(logins: pa.Table, params: LoginParams | None = None) -> LoginSc
     usual = succeeded & ~new.any(axis=1) & (failures == 0)
     last = last_before(person, usual)
     last = np.where(last >= 0, last, last_before(person, succeeded))
-    return LoginScores(table, parts, scores, p_values, is_anomaly, known, new, failures, last)
+    return LoginScores(
+        table, parts, scores, p_values, is_anomaly, known, new, failures, last, last_place
+    )
 
 
 def failed_attempts(logins: pa.Table) -> IntArray:
@@ -204,6 +216,11 @@ def _describe(found: LoginScores, row: int, feature: int, login: dict[str, Any])
     if name == "failures":
         count = int(found.failures[row])
         return f"{count} failed login{'s' if count != 1 else ''} in the hour before"
+    if name == "travel":
+        place = int(found.last_place[row])
+        hours = (login["event_ts"] - found.logins["event_ts"][place].as_py()).total_seconds() / 3600
+        said = f"{login['country']} {hours:.1f} hours after {found.logins['country'][place]}"
+        return f"{said}, sooner than others change countries"
     last = int(found.last_usual[row])
     if name == "hour":
         text = f"{login['event_ts']:%A %H}h is an unusual hour"

@@ -4,6 +4,8 @@ Each day is forecast from the days before it alone, and its error is measured ag
 the forecasts before. Two forecasts: a robust Holt-Winters with a weekly season (the model) and the
 median of the last same weekdays (the baseline). A day without a value is skipped and is no anomaly.
 A series whose past values are all positive is worked in logarithms, where a season multiplies.
+A declared holiday teaches holidays alone: its forecast is moved by how earlier ones went, and is
+the wider the fewer they were.
 
 Here: forecasts, scores, flags and texts of daily series. Not here: which series there are.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -25,12 +27,16 @@ FloatArray = npt.NDArray[np.float64]
 Method = Literal["holt_winters", "weekday_median"]
 WEEK = 7
 # A slope seen over two weeks is half noise: in simulation all of it gave an average precision of
-# .80, half .85, none .84 (the seed that set it; others .78-.89).
+# .80, half .85, none .84 (the seed that set it).
 _SLOPE_TRUST = 0.5
 _FEWEST_ERRORS = 5
 _MAD_TO_SIGMA = 1.4826
-# The median absolute deviation of n normal errors is as precise as the deviation of 0.37 n.
-_MAD_EFFICIENCY = 0.37
+# Errors beyond three deviations count as three. Of normal errors the scale is then as precise as
+# their deviation, where the median absolute deviation needs 2.7 times as many; a tenth is taken
+# off since errors are not normal.
+_SCALE_CLIP = 3.0
+_SCALE_MEAN_SQUARE = 0.99501
+_SCALE_EFFICIENCY = 0.9
 _LONGEST_LOGARITHM = 700.0
 
 
@@ -47,19 +53,22 @@ class SeriesParams:
         clip: errors beyond so many deviations teach no more than at that size.
         same_weekdays: number of weeks in the baseline's median.
         min_relative_scale: a deviation is never taken for less than this share of the value.
-        max_p_value: flags; two-sided, so one false alarm in 1,000 series-days if errors are normal.
-            A fixed bar, as the number of series is fixed and small: 0.4 a series-year.
+        holiday_spread: standard deviation of what a holiday does before one was seen, as a share of
+            the value (in logarithms where these are worked in).
+        max_p_value: flags; two-sided, so one false alarm in 2,000 series-days if errors are normal.
+            A fixed bar, as the number of series is fixed and small: 0.2 a series-year.
     """
 
     min_history: int = 14
-    error_days: int = 56
-    level: float = 0.2
-    trend: float = 0.01
-    season: float = 0.15
+    error_days: int = 84
+    level: float = 0.15
+    trend: float = 0.005
+    season: float = 0.1
     clip: float = 2.0
     same_weekdays: int = 4
     min_relative_scale: float = 0.01
-    max_p_value: float = 0.001
+    holiday_spread: float = 0.5
+    max_p_value: float = 0.0005
 
     def __post_init__(self) -> None:
         """Refuse too short a history."""
@@ -80,6 +89,7 @@ class SeriesScore:
         score: |z|, error over scale.
         p_value: two-sided, Student's t.
         is_anomaly: p_value < max_p_value.
+        is_holiday: whether the day is a declared holiday.
     """
 
     day: int
@@ -90,6 +100,7 @@ class SeriesScore:
     score: float
     p_value: float
     is_anomaly: bool
+    is_holiday: bool = False
 
 
 def score_series(
@@ -97,6 +108,7 @@ def score_series(
     first_weekday: int = 0,
     params: SeriesParams | None = None,
     method: Method = "holt_winters",
+    holidays: Container[int] = (),
 ) -> list[SeriesScore]:
     """Score each day of a series that has a value and enough days before it.
 
@@ -109,6 +121,7 @@ def score_series(
         first_weekday: weekday of the first day, Monday 0.
         params: settings; None for the defaults.
         method: which forecast.
+        holidays: indices of days that are holidays.
 
     Returns:
         Scores in order of days; empty for a short series.
@@ -119,9 +132,10 @@ def score_series(
     not_positive = np.flatnonzero(series <= 0)
     # Days up to the first value that is not positive are worked in logarithms, later ones are not.
     turn = int(not_positive[0]) if len(not_positive) else len(series)
-    scores = _run(np.log(series[:turn]), first_weekday, params, method, in_logs=True)
+    off = np.array([day in holidays for day in range(len(series))], dtype=bool)
+    scores = _run(np.log(series[:turn]), off, first_weekday, params, method, in_logs=True)
     if turn < len(series):
-        raw = _run(series, first_weekday, params, method, in_logs=False)
+        raw = _run(series, off, first_weekday, params, method, in_logs=False)
         scores += [score for score in raw if score.day >= turn]
     # As measured, not as it comes back from a logarithm.
     return [replace(score, value=float(series[score.day])) for score in scores]
@@ -151,6 +165,7 @@ def explain_day(metric: str, day: str, score: SeriesScore, method: Method) -> st
         The text, with the score.
     """
     how = "weekly season and trend" if method == "holt_winters" else "same weekday's median"
+    how += ", as on holidays before" if score.is_holiday else ""
     change = ""
     if score.expected > 0:
         change = f", {100 * (score.value / score.expected - 1):+.1f} %"
@@ -178,6 +193,12 @@ class _HoltWinters:
         self.slope = _SLOPE_TRUST * float(np.median(gaps)) if len(gaps) else 0.0
         flat = start - self.slope * days
         level = float(np.median(flat[known]))
+        # A fit of nine figures to 14 values leaves errors that are too small. The change over a
+        # week has twice the variance of a value, a forecast from two weeks one and a half times.
+        changes = start[WEEK:] - start[:-WEEK]
+        changes = changes[~np.isnan(changes)]
+        spread = changes - (np.median(changes) if len(changes) else 0.0)
+        self.start_errors = spread * math.sqrt(1.5 / 2)
         weekday = (days + first_weekday) % WEEK
         self.season = [0.0] * WEEK
         for w in range(WEEK):
@@ -185,12 +206,6 @@ class _HoltWinters:
             if len(of_day):
                 self.season[w] = float(np.median(of_day)) - level
         self.level = level + self.slope * (len(start) - 1)
-        # A fit of nine figures to 14 values leaves errors that are too small. The change over a
-        # week has twice the variance of a value, a forecast from two weeks one and a half times.
-        changes = start[WEEK:] - start[:-WEEK]
-        changes = changes[~np.isnan(changes)]
-        spread = changes - (np.median(changes) if len(changes) else 0.0)
-        self.start_errors = spread * math.sqrt(1.5 / 2)
 
     def forecast(self, weekday: int) -> float:
         """Value expected on the next day."""
@@ -239,24 +254,48 @@ class _WeekdayMedian:
         self.any_day.append(value)
 
 
+class _Holidays:
+    """What holidays did to the forecasts, shrunk to nothing."""
+
+    def __init__(self, spread: float) -> None:
+        """Start with none seen: spread is the prior standard deviation, in the series' unit."""
+        self.spread = spread
+        self.errors: list[float] = []
+
+    def expect(self, forecast: float, scale: float) -> tuple[float, float]:
+        """Forecast and scale of a holiday, out of those of a usual day."""
+        n = len(self.errors) + 1
+        effect = sum(self.errors) / n
+        squares = self.spread**2 + sum((error - effect) ** 2 for error in self.errors)
+        return forecast + effect, math.sqrt(scale**2 + squares / n)
+
+
 def _run(
-    series: FloatArray, first_weekday: int, params: SeriesParams, method: Method, *, in_logs: bool
+    series: FloatArray,
+    off: npt.NDArray[np.bool_],
+    first_weekday: int,
+    params: SeriesParams,
+    method: Method,
+    *,
+    in_logs: bool,
 ) -> list[SeriesScore]:
     known = np.cumsum(~np.isnan(series))
     if not len(series) or known[-1] <= params.min_history:
         return []
     begin = int(np.searchsorted(known, params.min_history, side="left")) + 1
-    start = series[:begin]
+    start = np.where(off[:begin], np.nan, series[:begin])
+    if np.isnan(start).all():
+        start = series[:begin]
     make = _HoltWinters if method == "holt_winters" else _WeekdayMedian
     state: _HoltWinters | _WeekdayMedian = make(start, first_weekday, params)
     errors: deque[float] = deque(state.start_errors.tolist(), maxlen=params.error_days)
     size = 1.0 if in_logs else float(np.median(np.abs(start[~np.isnan(start)])))
     floor = params.min_relative_scale * size or params.min_relative_scale
+    holidays = _Holidays(params.holiday_spread * size)
     found = []
     for day in range(begin, len(series)):
         weekday = (day + first_weekday) % WEEK
-        spread = median(map(abs, errors)) if errors else 0.0
-        scale = max(_MAD_TO_SIGMA * spread, floor)
+        scale = max(_scale(errors), floor)
         value = float(series[day])
         if math.isnan(value):
             state.learn(weekday, None, scale)
@@ -264,11 +303,32 @@ def _run(
         expected = state.forecast(weekday)
         error = value - expected
         n = len(errors)
+        if off[day]:
+            expected, scale = holidays.expect(expected, scale)
         if n >= _FEWEST_ERRORS:
-            found.append(_score(day, value, expected, scale, n, params, in_logs=in_logs))
-        state.learn(weekday, error, scale)
-        errors.append(error)
+            score = _score(day, value, expected, scale, n, params, in_logs=in_logs)
+            found.append(replace(score, is_holiday=True) if off[day] else score)
+        if off[day]:
+            holidays.errors.append(error)
+            state.learn(weekday, None, scale)
+        else:
+            state.learn(weekday, error, scale)
+            errors.append(error)
     return found
+
+
+def _scale(errors: Collection[float]) -> float:
+    """Standard deviation of errors, most of which are usual ones; 0 if more than half are 0.
+
+    Source: Yohai, Zamar (1988), High breakdown-point estimates of regression by means of the
+    minimization of an efficient scale; the median absolute deviation, and one step from it.
+    """
+    if not errors:
+        return 0.0
+    first = _MAD_TO_SIGMA * median(map(abs, errors))
+    limit = _SCALE_CLIP * first
+    squares = sum(min(abs(error), limit) ** 2 for error in errors)
+    return math.sqrt(squares / len(errors) / _SCALE_MEAN_SQUARE)
 
 
 def _score(
@@ -282,7 +342,7 @@ def _score(
     in_logs: bool,
 ) -> SeriesScore:
     z = round(abs(value - expected) / scale, 6)
-    freedom = max(3.0, _MAD_EFFICIENCY * n_errors)
+    freedom = max(3.0, _SCALE_EFFICIENCY * n_errors)
     p_value = float(2 * special.stdtr(freedom, -z))
     reach = float(special.stdtrit(freedom, 1 - params.max_p_value / 2)) * scale
     shown = [value, expected, expected - reach, expected + reach]

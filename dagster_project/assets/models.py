@@ -190,10 +190,13 @@ def model_assets(
         "anomalies",
         {
             "anomaly_scores": "How surprising each log-in and each day of file access is against "
-            "its person's own past, failed log-ins against their network's, and each KPI against "
-            "its weekly season."
+            "its person's own past, failed log-ins against their network's, sessions against those "
+            "of the shop, and each KPI, whole and by dimension, against its weekly season."
         },
-        ["ml_logins", "ml_file_accesses", "ml_kpi_series"],
+        [
+            *("ml_logins", "ml_file_accesses", "ml_sessions"),
+            *("ml_kpi_series", "ml_kpi_series_by_dimension"),
+        ],
         training.score_anomalies,
         partitions,
         retry,

@@ -92,6 +92,7 @@ class GeneralSettings(ReadLimits, CartSettings):
     earliest_event_date: date = date(2000, 1, 1)
     junk_identifiers: list[str] = Field(default=list(JUNK_IDENTIFIERS))
     training_window_days: int = Field(default=180, ge=1, le=3650)
+    holidays: list[date] = Field(default=[], max_length=10_000)
     exclude_bought: bool = True
     clv_days: int = Field(default=365, ge=1, le=3650)
     clv_discount_rate: float = Field(default=0.0, ge=0, le=10)

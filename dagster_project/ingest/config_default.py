@@ -67,6 +67,7 @@ settings:
   max_future_hours: 24                     # an event later than this after its arrival is refused
   earliest_event_date: 2000-01-01
   training_window_days: 180
+  # holidays: [2026-12-25, 2026-12-26]   # days unlike others of their week, for KPI anomalies
   exclude_bought: true                     # recommendations leave out what was bought
   clv_days: 365                            # how far lifetime value looks
   clv_discount_rate: 0                     # a year; 0.1 is a tenth, 0 for none

@@ -1,10 +1,10 @@
 {#
-    Sessions of visitors from all of their events in a window, which `events` gives: the rule of
-    int_events_sessionized without what earlier runs left, for models that ask what was known on a
-    date. `events` is a CTE of sessionable events with event_key, event_ts, visitor_id, user_id,
-    source, source_session_id, role, page_path, is_bot; `orders` one of orders with the event_key of their first event.
+    Events of a window with the session that each is in (visitor_id, tracker_session, run_number,
+    cut_number): the rule of int_events_sessionized without what earlier runs left, for models that
+    ask what was known on a date. `events` is a CTE of sessionable events of whole visitors with
+    event_key, event_ts, visitor_id, source and source_session_id.
 #}
-{% macro sessions_as_of(events, orders) -%}
+{% macro events_with_sessions(events) -%}
     with
 
     pauses as (
@@ -38,19 +38,30 @@
             ) as run_number,
         from gaps
 
-    ),
+    )
+
+    select
+        *,
+        (
+            epoch_us(event_ts)
+            - min(epoch_us(event_ts)) over (
+                partition by visitor_id, tracker_session, run_number
+            )
+        ) // ({{ var('session_cut_hours') }} * 3600000000) as cut_number,
+    from runs
+{%- endmacro %}
+
+{#
+    Sessions of visitors from all of their events in a window, which `events` gives: besides the
+    columns of `events_with_sessions` user_id, role, page_path and is_bot; `orders` is a CTE of
+    orders with the event_key of their first event.
+#}
+{% macro sessions_as_of(events, orders) -%}
+    with
 
     cuts as (
 
-        select
-            *,
-            (
-                epoch_us(event_ts)
-                - min(epoch_us(event_ts)) over (
-                    partition by visitor_id, tracker_session, run_number
-                )
-            ) // ({{ var('session_cut_hours') }} * 3600000000) as cut_number,
-        from runs
+        {{ events_with_sessions(events) }}
 
     ),
 

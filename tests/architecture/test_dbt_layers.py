@@ -62,6 +62,8 @@ SOURCES_OF_THE_MODELS = {
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
     "ml_order_dates": {"inputs.sources"},
+    # As are sessions, which a source may cut itself.
+    "ml_sessions": {"inputs.sources"},
     # Every family writes these; the other names are lineage alone.
     "model_metrics": {"ml.model_metrics"} | EVERY_FAMILY,
     "int_model_versions": {"ml.model_versions"} | EVERY_FAMILY,

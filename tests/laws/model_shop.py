@@ -39,7 +39,7 @@ def file_access(key: str, when: str, person: int, folder: str) -> Row:
 
 
 def the_shop_up_to_d() -> list[Row]:
-    """Twenty days of 48 persons with two tastes; every second logs in and opens files every day.
+    """Twenty days of 48 persons with two tastes; half log in and open files, a quarter read on.
 
     Everybody orders now and then. Two of those turn out to be one on the fifth day.
     """
@@ -49,6 +49,11 @@ def the_shop_up_to_d() -> list[Row]:
         today: list[Row] = []
         for person in range(PERSONS):
             who, name = f"v{person}", f"{number}-{person}"
+            if person % 4 == 1:
+                today += [
+                    view(f"r{name}-{n}", f"{number:02} 07:{2 * n:02}", who, page_path=f"/{n}")
+                    for n in range(3 + person % 5)
+                ]
             taste = [p for p in range(PRODUCTS) if p % 2 == person % 2]
             today.append(view(f"w{name}", f"{number:02} 08:00", who, page_path="/"))
             variant = json.dumps({"experiment_id": "x", "variant_id": f"{person // 2 % 2}"})
@@ -117,8 +122,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
              event_ts=datetime(2025, 5, 18, 9))
         for row in orders
     ]  # fmt: skip
+    read = [view(f"late{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
+            for n in range(9)]  # fmt: skip
     copies = [view(f"w20-{person}", "20 08:00", "another") for person in range(PERSONS)]
-    yield day(22), arriving(day(22), orders + copies)
+    yield day(22), arriving(day(22), orders + copies + read)
     # Odd persons never logged in: two visitors at a time turn out to be one person.
     merges = [
         event(

@@ -68,6 +68,7 @@ latest_anomalies as (
             else 'none'
         end as anomaly_level,
     from {{ ref('anomaly_scores') }}
+    -- A session that a machine seems to read says nothing against the safety of an account.
     where entity_type in ('login', 'file_access')
         and partition_date > (
             select max(partition_date) - {{ var('anomaly_level_days') }}

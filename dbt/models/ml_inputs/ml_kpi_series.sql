@@ -23,11 +23,9 @@ counts as (
     select
         report_date,
         count(distinct visitor_id) filter (where is_sessionable) as visitors,
-        count(*) filter (where role = 'page_view') as page_views,
-        count(*) filter (where role = 'product_view') as product_views,
-        count(*) filter (where role = 'cart_add') as cart_adds,
-        count(*) filter (where role = 'order') as order_events,
-        count(*) filter (where role = 'login_failed') as failed_logins,
+        {% for metric, role in kpi_series_roles().items() -%}
+        count(*) filter (where role = '{{ role }}') as {{ metric }},
+        {% endfor -%}
     from events
     group by report_date
 
@@ -36,7 +34,7 @@ counts as (
 final as (
 
     unpivot counts
-    on visitors, page_views, product_views, cart_adds, order_events, failed_logins
+    on visitors, {{ kpi_series_roles() | join(', ') }}
     into name metric value value
 
 )

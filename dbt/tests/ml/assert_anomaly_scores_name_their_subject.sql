@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'anomaly_scores'}}}) }}
 
--- In the partitions of the run a score is of a log-in or of a date, once, with a probability
+-- In the partitions of the run a score is of a log-in, a session or a date, once, with a probability
 -- and an explanation.
 with
 
@@ -25,7 +25,7 @@ final as (
     from scores
     where row_count > 1
         or date is null
-        or (entity_type = 'login') = (event_key is null)
+        or (entity_type in ('login', 'session')) = (event_key is null)
         or not coalesce(p_value between 0 and 1, false)
         or score is null
         or is_anomaly is null

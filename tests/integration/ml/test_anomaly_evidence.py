@@ -21,6 +21,8 @@ from tests.laws.warehouse import Warehouse
 
 # The day on which log-ins from elsewhere arrive, late.
 LATE = day(21)
+# And the one on which pages arrive that somebody read on the day before D, one a minute.
+READ = day(22)
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +37,16 @@ def warehouse() -> Iterator[Warehouse]:
 
 @pytest.fixture(scope="module")
 def scores(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The rows of D and of the day after, as written."""
+    """The rows of D and of the two days after, as written."""
     home = tmp_path_factory.mktemp("state")
     (home / "footfall.yml").write_text("sources: {}\n")
     paths = StatePaths(Path(home))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_inputs, "opened", lambda _: nullcontext(ModelInputs(warehouse.con, 0)))
-        training.score_anomalies(paths, load_settings(paths.settings_file), [D, LATE])
+        training.score_anomalies(paths, load_settings(paths.settings_file), [D, LATE, READ])
     return [
         row
-        for one in (D, LATE)
+        for one in (D, LATE, READ)
         for row in pq.read_table(
             training.output_folder(paths, "anomaly_scores", one) / "part.parquet"
         ).to_pylist()
@@ -121,10 +123,26 @@ def test_a_days_kpi_says_what_was_counted_and_its_score(warehouse, scores):
     kpis = [row for row in scores if row["entity_type"] == "kpi" and row["partition_date"] == D]
     # Page views, product views and visitors have values that are not 0.
     assert {"page_views", "product_views", "visitors"} <= {row["entity_id"] for row in kpis}
-    counted = {"page_views": 48, "product_views": 96, "visitors": 48}
+    # Twelve read on: 3 pages more, and of 5 in turn 1, 0, 4, 3, 2 more than that.
+    counted = {"page_views": 48 + 12 * 3 + 21, "product_views": 96, "visitors": 48}
     for row in kpis:
         assert row["date"] == D
         assert row["explanation"].endswith(f"Distance {row['score']:.3f} usual deviations")
         if row["entity_id"] in counted:
             was = f"{row['entity_id']} was {counted[row['entity_id']]} on {D}"
             assert row["explanation"].startswith(was)
+
+
+def test_a_session_is_of_its_visitor_and_its_evidence_are_its_views(warehouse, scores):
+    sessions = [row for row in scores if row["entity_type"] == "session"]
+    assert {row["partition_date"] for row in sessions} == {READ}
+    for row in sessions:
+        events = evidence_of(warehouse, row)
+        assert row["event_key"] in events
+        assert {event["event_name"] for event in events.values()} == {"page_viewed"}
+        assert {event["event_ts"].date() for event in events.values()} == {row["date"]}
+        assert all(event["arrival_date"] <= row["partition_date"] for event in events.values())
+        said, sums = row["explanation"].split(" nats = ")
+        assert f"Surprise {row['score']:.3f}" in said
+        parts = [float(one) for one in re.findall(r"\d+\.\d{3}", sums)]
+        assert sum(parts) == pytest.approx(row["score"], abs=1e-9)

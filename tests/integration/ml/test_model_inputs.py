@@ -155,6 +155,106 @@ def test_a_days_counts_are_those_that_had_arrived(read):
     assert (on_the_fifth(day(6))["visitors"], on_the_fifth(day(6))["page_views"]) == (2, 3)
 
 
+def test_counts_by_dimension_add_up_and_a_day_of_a_visitor_has_one_channel(read):
+    rows = {
+        day(5): [
+            view("a", "05 10:00", "a", device_type="mobile", utm_source="newsletter",
+                 utm_medium="email"),
+            # The same visitor elsewhere: a visitor more of no device, its view by its own.
+            view("b", "05 11:00", "a", device_type="desktop"),
+            *(view(f"c{n}", "05 10:00", f"of{n}", device_type="tv", country=f"C{n}")
+              for n in range(9)),
+            event("f", "login_failed", "05 10:00", None, user_id="u"),
+        ],
+        day(6): [view("late", "05 09:00", "a", device_type="desktop", utm_medium="cpc")],
+    }  # fmt: skip
+
+    def on_the_fifth(as_of: date) -> dict[tuple[str, str, str], float]:
+        found = read({}, "ml_kpi_series_by_dimension", as_of)
+        return {(row["metric"], row["dimension"], row["dimension_value"]): row["value"]
+                for row in found}  # fmt: skip
+
+    read(rows, "ml_kpi_series", day(6))
+    found = on_the_fifth(day(5))
+    visitors, views = (
+        {value: n for (metric, dimension, value), n in found.items() if n and
+         (metric, dimension) == (of, "device_type")} for of in ("visitors", "page_views")
+    )  # fmt: skip
+    assert visitors == {"mobile": 1, "tv": 9}
+    assert views == {"mobile": 1, "desktop": 1, "tv": 9}
+    assert found["page_views", "channel", "Email"] == 2
+    assert found["failed_logins", "channel", "(not set)"] == 1
+    # Ten countries, (not set) among them, of which eight have a row of their own.
+    assert found["page_views", "country", "(other)"] == 2
+    totals = {row["metric"]: row["value"] for row in read({}, "ml_kpi_series", day(5))}
+    for dimension in ("device_type", "country", "source", "channel"):
+        for metric, total in totals.items():
+            parts = [n for (m, d, _), n in found.items() if (m, d) == (metric, dimension)]
+            assert sum(parts) == total, (metric, dimension)
+    # What came later was earlier on the day: another channel, and another first device.
+    later = on_the_fifth(day(6))
+    assert later["page_views", "channel", "Paid Other"] == 3
+    assert ("page_views", "channel", "Email") not in later
+    assert (later["visitors", "device_type", "desktop"], later["visitors", "device_type", "mobile"]
+            ) == (1, 0)  # fmt: skip
+
+
+def read_through(who: str, first: str, **columns: object) -> list[Row]:
+    """Five pages from a minute on, each two seconds longer than the last; one is seen twice."""
+    seen = [(0, "/a"), (2, "/b"), (6, "/c"), (12, "/a"), (20, "/d")]
+    return [
+        view(f"{who}{n}", f"{first}:{second:02}", who, page_path=path, **columns)
+        for n, (second, path) in enumerate(seen)
+    ]
+
+
+def test_sessions_are_what_was_read_and_are_scored_when_some_of_it_arrives(read, warehouse):
+    rows = {
+        day(4): [*read_through("a", "04 10:00"), *read_through("robot", "04 11:00", is_bot=True)],
+        day(5): [
+            *read_through("b", "05 10:00", device_type="tv"),
+            event("cart", "product_added", "05 10:01", "b", product_id="p"),
+            event("ping", "page_pinged", "05 10:02", "b"),
+            event("shown", "promotion_viewed", "05 10:02", "b"),
+            # Too few, and a second session of products, which do not count beside pages.
+            *(view(f"c{n}", f"05 10:0{n}", "c") for n in range(3)),
+            *(event(f"d{n}", "product_viewed", f"05 12:0{n}", "b", product_id=f"p{n}")
+              for n in range(5)),
+            *(event(f"e{n}", "product_viewed", f"05 12:0{n}", "e", product_id="p")
+              for n in range(4)),
+        ],
+        day(6): [view("late", "04 10:03", "a", page_path="/e")],
+        day(7): [event("login", "login_succeeded", "07 10:00", "b", user_id="u")],
+    }  # fmt: skip
+    read(rows, "ml_sessions", day(7))
+
+    def on(as_of: date) -> dict[tuple[str, int], dict]:
+        found = read({}, "ml_sessions", as_of, 7)
+        key = {md5("web", row["event_id"], str(row["event_ts"].date())): row["event_id"]
+               for some in rows.values() for row in some}  # fmt: skip
+        return {key[row["event_key"]]: row for row in found}
+
+    found = on(day(5))
+    assert {name: row["is_scored"] for name, row in found.items()} == {
+        "a0": False, "robot0": False, "b0": True, "e0": True,
+    }  # fmt: skip
+    b = found["b0"]
+    assert (b["views"], b["places"], b["acts"], b["device_type"]) == (5, 4, 1, "tv")
+    # Gaps of 2, 4, 6 and 8 seconds.
+    assert (b["gap_low_s"], b["gap_s"], b["gap_high_s"]) == (3.5, 5.0, 6.5)
+    assert (b["person_id"], found["a0"]["person_id"]) == (visitor("b"), None)
+    assert len(b["view_event_keys"]) == 5
+    assert b["view_event_keys"][0] == b["event_key"]
+    assert (found["e0"]["views"], found["e0"]["places"]) == (4, 1)
+    assert [found[name]["is_bot"] for name in ("a0", "robot0")] == [False, True]
+    in_core = "select session_id from core.fct_events where event_key = ?"
+    assert warehouse.con.execute(in_core, [b["event_key"]]).fetchall() == [(b["session_id"],)]
+    # An event that came late makes its session one to be scored; who b is came later still.
+    late = on(day(6))
+    assert {name for name, row in late.items() if row["is_scored"]} == {"a0"}
+    assert (late["a0"]["views"], found["a0"]["views"]) == (6, 5)
+
+
 def bought(key: str, when: str, value: int, **columns: object) -> Row:
     return event(
         key, "order_completed", when, "a", order_id="o", revenue=Decimal(value), currency="EUR",

@@ -97,10 +97,57 @@ def test_spikes_are_found_with_few_false_alarms(method: Method) -> None:
             years += 1 / 365
     is_spike, is_flagged = np.array(truth), np.array(flagged)
     precision = average_precision_score(is_spike, score)
-    assert precision > 0.7
+    # Seeds 0 to 3 set shares and the bar of the flag. 12 and 13 gave .91 and .88 by Holt-Winters;
+    # who knew season, trend and level would reach .97 and .95.
+    assert precision > (0.86 if method == "holt_winters" else 0.75)
     assert precision > 3 * average_precision_score(is_spike, global_z)
-    assert (is_flagged & ~is_spike).sum() / years <= 0.5
+    assert (is_flagged & ~is_spike).sum() / years <= 0.25
     assert is_flagged[is_spike].mean() > 0.6
+
+
+def test_few_counts_that_break_down_or_double_are_found() -> None:
+    """Nothing was set on such: Poisson counts around 60 a day, days at a quarter or the double."""
+    rng = np.random.default_rng(21)
+    truth, score, flagged = [], [], []
+    for _ in range(20):
+        usual = 60 * np.exp(rng.normal(0, 0.2, 7))[np.arange(200) % 7]
+        strange = (rng.random(200) < 0.01) & (np.arange(200) >= 14)
+        counts = rng.poisson(usual * np.where(strange, rng.choice([0.25, 2.0], 200), 1.0))
+        for s in score_series(counts.astype(float)):
+            truth.append(strange[s.day])
+            score.append(s.score)
+            flagged.append(s.is_anomaly)
+    is_strange, is_flagged = np.array(truth), np.array(flagged)
+    assert average_precision_score(is_strange, score) > 0.9
+    assert is_flagged[is_strange].mean() > 0.75
+    assert (is_flagged & ~is_strange).sum() / (len(truth) / 365) <= 0.5
+
+
+def with_holidays(seed: int, effect: float) -> tuple[list[float], list[int]]:
+    rng = np.random.default_rng(seed)
+    days = [40, 61, 90, 118]
+    values = 1000 * np.exp(rng.normal(0, 0.05, 140))
+    values[days] *= effect
+    return values.tolist(), days
+
+
+def test_declared_holidays_are_no_anomalies_but_an_outage_on_one_is() -> None:
+    for seed in range(5):
+        values, days = with_holidays(seed, 0.55)
+        told = {s.day: s for s in score_series(values, holidays=days)}
+        untold = {s.day: s for s in score_series(values)}
+        assert all(untold[day].is_anomaly for day in days)
+        assert not any(told[day].is_anomaly for day in days)
+        # Holidays before tell what to expect, at the first nothing does.
+        assert told[118].expected < 0.75 * told[40].expected
+        assert told[118].high / told[118].low < told[40].high / told[40].low
+        assert "as on holidays before" in explain_day("m", "d", told[118], "holt_winters")
+        # They teach nothing of other days.
+        without = [v if i not in days else float("nan") for i, v in enumerate(values)]
+        plain = {s.day: s for s in score_series(without)}
+        assert {d: s for d, s in told.items() if d not in days} == plain
+        values[118] = 5.0
+        assert score_series(values[:119], holidays=days)[-1].is_anomaly
 
 
 def test_explanation_names_value_forecast_and_score() -> None:
