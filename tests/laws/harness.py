@@ -38,8 +38,8 @@ ORACLE_TABLES = (
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last nine hold model outputs.
 REBUILT_TABLES = (
-    "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
-    "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
+    "int_fast_visitor_days", "int_identity_evidence", "int_key_evidence", "int_users_tied",
+    "int_erased_identifiers", "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
     "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
     "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_transition_days",
     "int_path_days", "arrivals_by_report_date",

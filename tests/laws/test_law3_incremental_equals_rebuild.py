@@ -36,7 +36,8 @@ from tests.laws.situations import SITUATIONS, situations_of
 BATCH_SEEDS = range(6)
 BATCH_SIZE = 100
 ARRIVAL_COLUMNS = {
-    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed"
+    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed",
+    "fast_from_arrival_date",
 }  # fmt: skip
 
 
