@@ -19,13 +19,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
-from tests.laws.shop import (
-    FILE_EVENTS,
-    NUMBERS,
-    TRIGGERS,
-    funnel_rows,
-    rate_intervals,
-)
+from tests.laws.shop import FILE_EVENTS, NUMBERS, TRIGGERS, funnel_rows, rate_intervals
 
 Row = dict[str, Any]
 

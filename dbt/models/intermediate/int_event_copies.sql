@@ -11,15 +11,6 @@ log_rows as (
 
 ),
 
-newly_fast as (
-
-    select
-        visitor_id,
-        event_date,
-    from {{ ref('int_newly_fast_visitor_days') }}
-
-),
-
 keys as (
 
     select
@@ -30,9 +21,7 @@ keys as (
     select
         event_key,
         event_date,
-    from {{ state('fct_events') }}
-    where (visitor_id, event_date) in (select (visitor_id, event_date) from newly_fast)
-        and event_date in (select distinct event_date from newly_fast)
+    from {{ ref('int_newly_fast_events') }}
 
 ),
 

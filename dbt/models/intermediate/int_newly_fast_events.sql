@@ -1,6 +1,6 @@
--- The visitors' dates that are fast by the copies of this run and were not without them: all events
--- of such a date are made again, once. By copies and not by what is stored of fast dates, which a
--- killed run may have written already.
+-- The stored events of visitors' dates that are fast by the copies of this run and were not without
+-- them: they are made again, once. By copies and not by what is stored of fast dates, which a killed
+-- run may have written already.
 with
 
 settings as (
@@ -51,7 +51,7 @@ known as (
 
 ),
 
-final as (
+newly_fast as (
 
     select
         touched.visitor_id,
@@ -61,6 +61,17 @@ final as (
         on touched.visitor_id = known.visitor_id
         and touched.event_date = known.event_date
     where known.visitor_id is null
+
+),
+
+final as (
+
+    select
+        event_key,
+        event_date,
+    from {{ state('fct_events') }}
+    where (visitor_id, event_date) in (select (visitor_id, event_date) from newly_fast)
+        and event_date in (select distinct event_date from newly_fast)
 
 )
 
