@@ -101,7 +101,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     other = json.dumps({"experiment_id": "x", "variant_id": "blue"})
     met = [event(f"y{person}", "experiment_viewed", "19 11:00", f"v{person}", properties=other)
            for person in range(4)]  # fmt: skip
-    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met])
+    # More views in a minute of the day before D than a person makes.
+    fast = [view(f"f{person}-{nth}", f"19 07:00:{nth:02}", f"v{person}")
+            for person in range(PERSONS) for nth in range(4)]  # fmt: skip
+    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met, *fast])
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",
