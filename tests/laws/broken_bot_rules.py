@@ -134,6 +134,6 @@ BROKEN_BOT_RULES = (
         "copies agree by what the pace made of them",
         NOT_OF_ONE_MIND,
         "fct_event_duplicates",
-        text(r"replace \(is_declared_bot as is_bot\)", ""),
+        text(r"replace \(is_declared_bot as is_bot\)(?=\s+from \S+\s+where copy_number > 1)", ""),
     ),
 )

@@ -2,24 +2,19 @@
 
 with
 
--- What a copy says itself: not what its visitor's pace made of it.
-copies as (
+-- What copies say themselves, not what their visitor's pace made of them.
+losers as (
 
     select * exclude (is_declared_bot) replace (is_declared_bot as is_bot)
     from {{ ref('int_event_copies') }}
-
-),
-
-losers as (
-
-    select * from copies
     where copy_number > 1
 
 ),
 
 winners as (
 
-    select * from copies
+    select * exclude (is_declared_bot) replace (is_declared_bot as is_bot)
+    from {{ ref('int_event_copies') }}
     where copy_number = 1 and event_key in (select event_key from losers)
 
 ),
