@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ select_log_files() }}") }}
+
 -- The copies of views, winners or not, of each visitor's UTC date on which this run has one. Copies
 -- never vanish, so whoever was too fast stays so. Nothing where no rate is set.
 with
