@@ -22,7 +22,7 @@ SOURCES_OF_THE_MODELS = {
     "int_cart_limits": {"inputs.settings"},
     "fct_orders": {"inputs.settings"},
     "funnel_steps": {"inputs.funnels"},
-    # Their hooks name the parts that staging reads: a variable of the connection that runs the model.
+    # Their hooks name the parts that staging reads: a variable of the connection that runs them.
     "int_event_copies": {"inputs.log_parts"},
     "int_view_copies": {"inputs.log_parts", "inputs.settings"},
     "int_fast_visitor_days": {"inputs.settings"},
