@@ -1,6 +1,6 @@
 -- The stored events of visitors' dates that are fast by the copies of this run and were not without
--- them: they are made again, once. By copies and not by what is stored of fast dates, which a killed
--- run may have written already.
+-- them: they are made again, once. By copies and not by what is stored of fast dates, which a run
+-- that was killed may have written already.
 with
 
 settings as (
