@@ -33,7 +33,9 @@ _OF_A_RECORD: Final = {
 def written_tables(manifest: Mapping[str, Any]) -> dict[dg.AssetKey, dg.TableSchema]:
     """Schema of the log, of each output of the models and of the records."""
     log = {name: kind.lower() for name, kind in LOG_COLUMNS.items()}
-    schemas = {dg.AssetKey("event_log"): _schema(log, _described(manifest, "fct_events"))}
+    # Of copies, not of events: what the pace of a visitor makes of them is not in the log.
+    described = _described(manifest, "fct_event_duplicates")
+    schemas = {dg.AssetKey("event_log"): _schema(log, described)}
     for output in OUTPUTS:
         types = {
             field.name: _ARROW_TO_SQL.get(str(field.type), str(field.type))

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from dagster_project.ingest.config_bots import BotSettings
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.config_consent import Consent, ConsentSettings
 from dagster_project.ingest.config_default import default_settings_text
@@ -217,6 +218,7 @@ class Settings(Strict):
 
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
     settings: GeneralSettings = Field(default_factory=lambda: GeneralSettings())
+    bots: BotSettings = Field(default_factory=BotSettings)
     events: dict[Name, CustomEvent] = Field(default_factory=dict)
     funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
     experiments: Experiments = Field(default_factory=dict)

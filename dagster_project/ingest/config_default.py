@@ -76,6 +76,10 @@ settings:
   cart_recovery_days: 7                    # an order within so many days after recovers it
   cart_trigger_minutes: 30                 # a cart left alone for so long may fire a trigger
 
+# Who is a machine, beside what sources and user agents say; without this, no pace makes one.
+# bots:
+#   max_views_per_minute: 120              # with more, all of a visitor's day is a machine's
+
 # Event types of your own, beside those of the registry:
 # events:
 #   quiz_finished: {sessionable: true}

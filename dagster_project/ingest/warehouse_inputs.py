@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dagster_project.ingest import display_names, erasure_register, rates, seals
 from dagster_project.ingest.config import Settings
+from dagster_project.ingest.config_bots import BotSettings
 from dagster_project.ingest.config_carts import CartSettings
 from dagster_project.ingest.durable import make_folder, write_atomic_table
 from dagster_project.state import StatePaths
@@ -56,7 +57,7 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
     ),
     "settings": pa.schema(
         [("reporting_timezone", _TEXT), ("reporting_currency", _TEXT)]
-        + [(name, _NUMBER) for name in CartSettings.model_fields]
+        + [(name, _NUMBER) for name in (*CartSettings.model_fields, *BotSettings.model_fields)]
     ),
     "funnels": FUNNELS_SCHEMA,
     "triggers": TRIGGERS_SCHEMA,
@@ -145,6 +146,7 @@ def _rows(settings: Settings, chain: list[seals.Manifest]) -> dict[str, list[dic
                 "reporting_timezone": general.reporting_timezone,
                 "reporting_currency": general.reporting_currency,
                 **general.model_dump(include=set(CartSettings.model_fields)),
+                **settings.bots.model_dump(),
             }
         ],
         "funnels": [

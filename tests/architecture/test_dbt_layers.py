@@ -30,8 +30,11 @@ SOURCES_OF_THE_MODELS = {
     "int_cart_limits": {"inputs.settings"},
     "fct_orders": {"inputs.settings"},
     "funnel_steps": {"inputs.funnels"},
-    # Its hook names the parts that staging reads: a variable of the connection that runs the model.
+    # Their hooks name the parts that staging reads: a variable of the connection that runs them.
     "int_event_copies": {"inputs.log_parts"},
+    "int_view_copies": {"inputs.log_parts", "inputs.settings"},
+    "int_fast_visitor_days": {"inputs.settings"},
+    "int_newly_fast_events": {"inputs.settings"},
     # The erasure register, small, and compared with what was taken up.
     "int_erased_identifiers": {"inputs.erasures"},
     "int_touched_identifiers": {"inputs.erasures"},

@@ -14,7 +14,7 @@ from dagster_project.ingest.config import load_settings
 from dagster_project.loading import prepare_inputs
 from dagster_project.state import StatePaths
 from tests.dbt_manifest import DBT_PROJECT
-from tests.landed_days import event, json_lines, land, land_day, load, state_with
+from tests.landed_days import SETTINGS, event, json_lines, land, land_day, load, state_with
 
 
 def dbt(paths: StatePaths, *words: str) -> subprocess.CompletedProcess[str]:
@@ -32,14 +32,20 @@ def dbt(paths: StatePaths, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
-    paths = state_with(tmp_path_factory.mktemp("alone") / "state")
+    settings = SETTINGS + "bots: {max_views_per_minute: 3}\n"
+    paths = state_with(tmp_path_factory.mktemp("alone") / "state", settings)
     land_day(paths, "2026-11-02")
     late = event(9, "2026-11-01T10:00:00Z", event_id="late")
+    fast = [event(8, f"2026-11-03T12:00:0{n}Z", event_id=f"fast{n}") for n in range(4)]
     land(
         paths,
         "shop/2026-11-03/b.jsonl",
         json_lines(
-            [*(event(n, f"2026-11-03T0{n}:00:00Z", event_id=f"b{n}") for n in range(3)), late]
+            [
+                *(event(n, f"2026-11-03T0{n}:00:00Z", event_id=f"b{n}") for n in range(3)),
+                late,
+                *fast,
+            ]
         ),
     )
     load(paths, "2026-11-02", "2026-11-03", now="2026-11-04T03:00:00")
@@ -59,13 +65,26 @@ def test_dbt_build_without_a_work_set_builds_everything(built):
     ]  # fmt: skip
 
 
+def test_who_views_faster_than_the_settings_admit_is_counted_and_left_out(built):
+    with duckdb.connect(str(built.warehouse_db), read_only=True) as con:
+        found = con.execute(
+            "select arrival_date::varchar, declared_bot_events, fast_visitor_events"
+            " from dq.arrivals_daily order by 1"
+        ).fetchall()
+        (views,) = con.execute(
+            "select page_views from marts.kpi_daily where report_date = '2026-11-03'"
+        ).fetchall()
+    assert found == [("2026-11-02", 0, 0), ("2026-11-03", 0, 4)]
+    assert views == (3,)
+
+
 def test_a_range_is_stored_in_the_order_of_its_dates(built):
     """Else each row group would span all of them, and every later day would read all (law 5)."""
     with duckdb.connect(str(built.warehouse_db), read_only=True) as con:
         dates = con.execute("select event_date from core.fct_events order by rowid").fetchall()
     # The late event came with the last day.
     assert [str(day) for (day,) in dates] == [
-        "2026-11-01", *["2026-11-02"] * 3, *["2026-11-03"] * 3
+        "2026-11-01", *["2026-11-02"] * 3, *["2026-11-03"] * 7
     ]  # fmt: skip
 
 

@@ -114,6 +114,6 @@ def test_a_kill_at_any_file_that_dbt_reads_leaves_each_whole(paths):
             assert {key: rows for key, rows in found.items() if key != "settings"} == {
                 key: rows for key, rows in before.items() if key != "settings"
             }
-            assert found["settings"] in (before["settings"], [("UTC", "USD", 24, 7, 30)])
+            assert found["settings"] in (before["settings"], [("UTC", "USD", 24, 7, 30, None)])
     inputs_of_new_settings(paths.home)
-    assert whole_tables(paths) == {**before, "settings": [("UTC", "USD", 24, 7, 30)]}
+    assert whole_tables(paths) == {**before, "settings": [("UTC", "USD", 24, 7, 30, None)]}

@@ -38,11 +38,11 @@ ORACLE_TABLES = (
 )  # fmt: skip
 # No page defines these: they must be what a rebuild gives. The last thirteen hold model outputs.
 REBUILT_TABLES = (
-    "int_identity_evidence", "int_key_evidence", "int_users_tied", "int_erased_identifiers",
-    "int_erased_persons", "int_order_events", "int_order_lines", "int_product_days",
-    "int_person_categories", "int_person_days", "int_person_totals", "int_kpi_days",
-    "int_active_persons", "int_person_cohorts", "int_cohort_activity", "int_transition_days",
-    "int_path_days", "arrivals_by_report_date",
+    "int_fast_visitor_days", "int_identity_evidence", "int_key_evidence", "int_users_tied",
+    "int_erased_identifiers", "int_erased_persons", "int_order_events", "int_order_lines",
+    "int_product_days", "int_person_categories", "int_person_days", "int_person_totals",
+    "int_kpi_days", "int_active_persons", "int_person_cohorts", "int_cohort_activity",
+    "int_transition_days", "int_path_days", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_cart_days_by_dimension", "int_kpi_days_by_dimension",
     "int_order_touches", "int_lost_touches", "int_removal_effects",

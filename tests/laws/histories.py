@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.laws.account_blocks import ACCOUNT_BLOCKS, random_erasures
+from tests.laws.bot_blocks import BOT_BLOCKS
 from tests.laws.building_blocks import BLOCKS, Scene, copies, long_run
 from tests.laws.campaign_blocks import CAMPAIGN_BLOCKS
 from tests.laws.cart_blocks import CART_BLOCKS
@@ -61,6 +62,7 @@ ALL_BLOCKS = (
     *TRIGGER_BLOCKS,
     *CAMPAIGN_BLOCKS,
     *TRACKER_BLOCKS,
+    *BOT_BLOCKS,
     # Each domain's blocks thin out what every table hangs on: which copy of an event wins.
     *(copies,) * 6,
 )
@@ -109,7 +111,7 @@ class History:
         return [row for day in sorted(self.seals) for seal in self.seals[day] for row in seal]
 
     @property
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> Row:
         """Settings for the oracle."""
         return {**SETTINGS, "reporting_timezone": self.timezone}
 

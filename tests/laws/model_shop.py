@@ -108,7 +108,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
            for person in range(4)]  # fmt: skip
     looked = [event(f"g{person}", "product_viewed", "19 08:12", f"v{person}", product_id="p1")
               for person in range(0, 8, 2)]  # fmt: skip
-    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met, *looked])
+    # More views in a minute of the day before D than a person makes.
+    fast = [view(f"f{person}-{nth}", f"19 07:00:{nth:02}", f"v{person}")
+            for person in range(PERSONS) for nth in range(4)]  # fmt: skip
+    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met, *looked, *fast])
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",

@@ -62,7 +62,11 @@ SOURCES = {
     "till": {"order_grain": "line", "sessions": "gap"},
     "app": {"order_grain": "order", "sessions": "source"},
 }
-SETTINGS = {"reporting_timezone": "UTC", "reporting_currency": "EUR"}
+# So few views a minute that a handful of events makes a machine.
+BOT_SETTINGS = {"max_views_per_minute": 3}
+SETTINGS: dict[str, Any] = {
+    "reporting_timezone": "UTC", "reporting_currency": "EUR", **BOT_SETTINGS,
+}  # fmt: skip
 # Around the days on which histories begin: some of their days have a rate and some have not.
 RATES = {
     "USD": [
@@ -76,6 +80,7 @@ RATES = {
 }
 # So short that histories of some days go beyond them.
 CART_SETTINGS = {"cart_timeout_hours": 24, "cart_recovery_days": 2, "cart_trigger_minutes": 30}
+NUMBERS = CART_SETTINGS | BOT_SETTINGS
 RETENTION_OFFSETS = {"day": 4, "week": 2, "month": 1}
 # And so narrow that they leave something out of it.
 AFFINITY = {"affinity_days": 4, "affinity_max_products": 3, "affinity_partners": 2}

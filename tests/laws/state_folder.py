@@ -21,7 +21,7 @@ from dagster_project.records.entries import recover
 from dagster_project.state import StatePaths
 from dagster_project.training import write_empty_outputs
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
-from tests.laws.shop import CART_SETTINGS, TRIGGERS, funnel_rows, rate_intervals
+from tests.laws.shop import NUMBERS, TRIGGERS, funnel_rows, rate_intervals
 from tests.laws.warehouse import EVENTS_SCHEMA
 
 Row = dict[str, Any]
@@ -38,9 +38,9 @@ def write_settings(paths: StatePaths, timezone: str) -> None:
     text, number, flag = pa.string(), pa.int64(), pa.bool_()
     _write(
         paths, "settings",
-        [{"reporting_timezone": timezone, "reporting_currency": "EUR", **CART_SETTINGS}],
+        [{"reporting_timezone": timezone, "reporting_currency": "EUR", **NUMBERS}],
         pa.schema([("reporting_timezone", text), ("reporting_currency", text)]
-                  + [(name, number) for name in CART_SETTINGS]),
+                  + [(name, number) for name in NUMBERS]),
     )  # fmt: skip
     _write(paths, "sources",
            [{"source": name, **source} for name, source in SOURCES.items()],

@@ -32,11 +32,13 @@ from tests.laws.long import culprit
 from tests.laws.situations import SITUATIONS, situations_of
 
 # 600 histories, and those of hypothesis and the recut ones. A batch costs as much as it has runs,
-# whatever lies side by side in it.
-BATCH_SEEDS = range(6)
+# whatever lies side by side in it. The last one has what the plans of the others lack: kills after
+# which another run comes.
+BATCH_SEEDS = (0, 1, 2, 3, 4, 13)
 BATCH_SIZE = 100
 ARRIVAL_COLUMNS = {
-    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed"
+    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed",
+    "fast_from_arrival_date",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ here: the rules (`broken_rules` and the other modules of that name) and the hist
 import pytest
 
 from tests.laws.broken_attribution_rules import BROKEN_ATTRIBUTION_RULES
+from tests.laws.broken_bot_rules import BROKEN_BOT_RULES
 from tests.laws.broken_cart_rules import BROKEN_CART_RULES
 from tests.laws.broken_commerce_rules import BROKEN_COMMERCE_RULES
 from tests.laws.broken_engagement_rules import BROKEN_ENGAGEMENT_RULES
@@ -33,6 +34,7 @@ RULES = (
     *BROKEN_TRACKER_RULES,
     *chosen(
         *BROKEN_ATTRIBUTION_RULES,
+        *BROKEN_BOT_RULES,
         *BROKEN_CART_RULES,
         *BROKEN_COMMERCE_RULES,
         *BROKEN_ENGAGEMENT_RULES,

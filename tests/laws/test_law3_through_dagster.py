@@ -34,6 +34,7 @@ SEED = 7
 BASE = date(2026, 5, 11)
 SETTINGS = """\
 settings: {quarantine_share: 1, start: 2026-05-01, reporting_timezone: Europe/Berlin}
+bots: {max_views_per_minute: 3}
 sources:
   web: {format: canonical}
   till: {format: canonical, order_grain: line}

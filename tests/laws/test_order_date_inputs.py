@@ -12,8 +12,9 @@ from random import Random
 import pytest
 
 from tests.laws.account_blocks import account_story
+from tests.laws.bot_blocks import burst
 from tests.laws.broken_experiment_rules import BrokenInput
-from tests.laws.broken_rules import sees, text
+from tests.laws.broken_rules import text
 from tests.laws.building_blocks import Scene, copies, identity_story, late_bridge, order_story
 from tests.laws.commerce_blocks import basket
 from tests.laws.compiled import models_behind
@@ -25,6 +26,7 @@ from tests.laws.warehouse import Row, Warehouse, first_difference
 
 BLOCKS = (
     *[order_story] * 6, basket, identity_story, late_bridge, copies, copies, account_story,
+    burst, burst,
 )  # fmt: skip
 SHOPS, ROWS = 6, 120
 OFFSETS = (0, 1, 2, 5)
@@ -102,8 +104,11 @@ BROKEN = (
     BrokenInput("orders that changed since are left out", "ml_order_dates",
                 text(r"select \* from changed_orders", "select * from changed_orders where false")),
     BrokenInput("orders that are as they were are left out", "ml_order_dates",
-                sees("core.fct_orders")),
+                text(r"select \* from unchanged_orders",
+                     "select * from unchanged_orders where false")),
     BrokenInput("bots order", "ml_order_dates", text(r"and not is_bot", "")),
+    BrokenInput("who was too fast by what came later never ordered", "ml_bots_found_later",
+                text(r"where not is_declared_bot", "where false")),
     BrokenInput("an order counts by its last event", "ml_order_dates",
                 text(r"partition by order_key order by event_ts, event_key\)",
                      "partition by order_key order by event_ts desc, event_key)")),

@@ -19,7 +19,7 @@ import pyarrow as pa
 from tests.laws.compiled import Model, compiled_models, statements
 from tests.laws.histories import FUNNELS, REFERRER_HOSTS, REGISTRY, SOURCES
 from tests.laws.log_rows import LOG_COLUMNS
-from tests.laws.shop import CART_SETTINGS, FILE_EVENTS, TRIGGERS, funnel_rows, rate_intervals
+from tests.laws.shop import FILE_EVENTS, NUMBERS, TRIGGERS, funnel_rows, rate_intervals
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ class Warehouse:
                 source varchar, order_grain varchar, sessions varchar);
             create table inputs.settings as
                 select '{timezone}' as reporting_timezone, '{currency}' as reporting_currency,
-                    {", ".join(f"{hours} as {name}" for name, hours in CART_SETTINGS.items())};
+                    {", ".join(f"{n} as {name}" for name, n in NUMBERS.items())};
             create table inputs.funnels (funnel varchar, mode varchar, unit varchar,
                 window_s bigint, step integer, step_name varchar, event_name varchar,
                 hold varchar, excluded varchar[]);

@@ -2,9 +2,10 @@
 
 with
 
+-- What copies say themselves, not what their visitor's pace made of them.
 losers as (
 
-    select *
+    select * exclude (is_declared_bot) replace (is_declared_bot as is_bot)
     from {{ ref('int_event_copies') }}
     where copy_number > 1
 
@@ -12,7 +13,7 @@ losers as (
 
 winners as (
 
-    select *
+    select * exclude (is_declared_bot) replace (is_declared_bot as is_bot)
     from {{ ref('int_event_copies') }}
     where copy_number = 1 and event_key in (select event_key from losers)
 

@@ -34,6 +34,8 @@ winners as (
         count(*) filter (
             where currency_rate is null and coalesce(price, revenue) is not null
         ) as events_without_rate,
+        count(*) filter (where is_declared_bot) as declared_bot_events,
+        count(*) filter (where is_bot and not is_declared_bot) as fast_visitor_events,
     from {{ ref('fct_events') }}
     where arrival_date in (select arrival_date from dates)
     group by arrival_date, source
@@ -61,7 +63,7 @@ final as (
         {% for column in [
             'rows_read', 'rows_logged', 'rows_quarantined', 'rows_withheld', 'duplicates',
             'conflicts', 'late_events', 'unregistered_events', 'events_without_visitor',
-            'events_without_rate',
+            'events_without_rate', 'declared_bot_events', 'fast_visitor_events',
         ] -%}
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}

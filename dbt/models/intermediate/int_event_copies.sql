@@ -1,7 +1,8 @@
 {{ config(pre_hook="{{ select_log_files() }}") }}
 
--- Every copy of every event that has one in the work set, ranked by arrival. Few events have more
--- than one copy, so only the keys of all are looked at together; the wide rows pass by once.
+-- Every copy of every event that has one in the work set, or whose visitor turns out to be a
+-- machine by it, ranked by arrival. Few events have more than one copy, so only the keys of all are
+-- looked at together; the wide rows pass by once.
 with
 
 log_rows as (
@@ -12,17 +13,22 @@ log_rows as (
 
 keys as (
 
-    select distinct
+    select
         event_key,
         event_date,
     from log_rows
+    union
+    select
+        event_key,
+        event_date,
+    from {{ ref('int_newly_fast_events') }}
 
 ),
 
 -- A stored row of the work set is in the log as well.
 stored_winners as (
 
-    select * exclude (session_id)
+    select * exclude (session_id, is_declared_bot) replace (is_declared_bot as is_bot)
     from {{ state('fct_events') }}
     where event_key in (select event_key from keys)
         and event_date in (select distinct event_date from keys)
@@ -85,10 +91,22 @@ ranked as (
 
 ),
 
+fast as (
+
+    select
+        visitor_id,
+        event_date,
+    from {{ ref('int_fast_visitor_days') }}
+    where event_date in (select distinct event_date from keys)
+
+),
+
 final as (
 
     select
-        copies.*,
+        copies.* exclude (is_bot),
+        copies.is_bot as is_declared_bot,
+        copies.is_bot or fast.visitor_id is not null as is_bot,
         coalesce(ranked.copy_number, 1) as copy_number,
     from copies
     left join ranked
@@ -96,6 +114,9 @@ final as (
         and copies.arrival_date = ranked.arrival_date
         and copies.source_file = ranked.source_file
         and copies.source_line = ranked.source_line
+    left join fast
+        on copies.visitor_id = fast.visitor_id
+        and copies.event_date = fast.event_date
 
 )
 

@@ -10,7 +10,7 @@ bought as (
         user_id,
         product_id,
         event_ts,
-    from {{ ref('fct_product_interactions') }}
+    from ({{ bots_as_of(ref('fct_product_interactions')) }}) as interactions
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and event_date < cast(getvariable('window_from') as date)
         and interaction = 'order'

@@ -16,7 +16,7 @@ exposures as (
         visitor_id,
         user_id,
         event_ts,
-    from {{ ref('fct_experiment_exposures') }}
+    from ({{ bots_as_of(ref('fct_experiment_exposures')) }}) as exposures
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)
@@ -88,7 +88,7 @@ events as (
         impression_id,
         is_sessionable,
         is_bot,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)
@@ -100,7 +100,7 @@ events as (
 
 order_events as (
 
-    select * from {{ ref('int_order_events') }}
+    select * from ({{ bots_as_of(ref('int_order_events')) }}) as known
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)

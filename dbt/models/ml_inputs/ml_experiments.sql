@@ -7,7 +7,7 @@ exposures as (
     select
         experiment,
         event_ts,
-    from {{ ref('fct_experiment_exposures') }}
+    from ({{ bots_as_of(ref('fct_experiment_exposures')) }}) as exposures
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)

@@ -19,7 +19,7 @@ interactions as (
         end as interaction,
         event_date,
         event_ts,
-    from {{ ref('fct_product_interactions') }}
+    from ({{ bots_as_of(ref('fct_product_interactions')) }}) as interactions
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)

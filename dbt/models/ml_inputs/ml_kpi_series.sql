@@ -8,7 +8,7 @@ events as (
         role,
         visitor_id,
         is_sessionable,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             report_date between cast(getvariable('window_from') as date)

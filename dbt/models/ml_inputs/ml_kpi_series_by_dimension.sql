@@ -17,7 +17,7 @@ events as (
         source,
         coalesce(device_type, '(not set)') as device_type,
         coalesce(country, '(not set)') as country,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             report_date between cast(getvariable('window_from') as date)
@@ -40,7 +40,7 @@ landings as (
         referrer,
         page_url,
         properties,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             report_date between cast(getvariable('window_from') as date)

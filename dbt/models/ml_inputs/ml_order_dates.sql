@@ -23,14 +23,14 @@ unchanged_orders as (
         event_date,
         is_bot,
         gross_revenue,
-    from {{ ref('fct_orders') }}
+    from ({{ bots_as_of(ref('fct_orders')) }}) as orders
     where order_key not in (select order_key from later_events)
 
 ),
 
 order_events as (
 
-    select * from {{ ref('int_order_events') }}
+    select * from ({{ bots_as_of(ref('int_order_events')) }}) as known
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and role in ('order', 'order_update')
         and order_key in (select order_key from later_events)

@@ -30,7 +30,7 @@ visitor_days as (
         count(*) filter (where role = 'cart_add') as cart_adds,
         count(*) filter (where role = 'checkout') as checkouts,
         count(*) filter (where role = 'order') as orders,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('as_of_date') as date)

@@ -11,7 +11,7 @@ visitor_days as (
         event_date,
         max(event_ts) as event_ts,
         count(*) filter (where role = 'order') as orders,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('as_of_date') as date)

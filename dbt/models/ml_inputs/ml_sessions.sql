@@ -16,7 +16,7 @@ known as (
         coalesce(page_path, product_id) as place,
         device_type,
         is_bot,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)

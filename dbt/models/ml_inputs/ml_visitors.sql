@@ -8,7 +8,7 @@ last_seen as (
         visitor_id,
         user_id,
         max(event_ts) as event_ts,
-    from {{ ref('fct_events') }}
+    from ({{ bots_as_of(ref('fct_events')) }}) as events
     where arrival_date <= cast(getvariable('as_of_date') as date)
         and (
             event_date between cast(getvariable('window_from') as date)

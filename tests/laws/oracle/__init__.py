@@ -20,6 +20,7 @@ from tests.laws.oracle import (
     identity,
     kpis,
     lines,
+    machines,
     orders,
     paths,
     retention,
@@ -42,7 +43,7 @@ def build(
     *,
     registry: dict[str, Row],
     sources: dict[str, Row],
-    settings: dict[str, str],
+    settings: Row,
     as_of: date | None,
     funnels: list[Row],
     referrer_hosts: dict[str, str],
@@ -60,7 +61,8 @@ def build(
             `properties` JSON text.
         registry: event name -> {is_sessionable, role}.
         sources: source -> {order_grain: order | line, sessions: gap | source}.
-        settings: reporting_timezone, reporting_currency.
+        settings: reporting_timezone, reporting_currency and, where visitors may be too fast,
+            max_views_per_minute.
         as_of: latest closed arrival date.
         funnels: {funnel, mode, unit, window_s, steps: [(step_name, event_name)]} each, and where
             it has them hold: property, excluded: [event_name].
@@ -81,6 +83,7 @@ def build(
         for row in log_rows
     ]
     winners, duplicates = events.split_copies(copies)
+    machines.mark_machines(winners, copies, settings)
     for event in winners:
         event["lines"] = lines.lines_of(event)
     grouped = sessions.assign_sessions(winners, sources)

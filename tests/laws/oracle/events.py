@@ -38,6 +38,7 @@ EVENT_COLUMNS = [
     "is_sessionable",
     "is_unregistered",
     "is_bot",
+    "is_declared_bot",
     "currency_rate",
     "reporting_price",
     "reporting_revenue",
@@ -164,6 +165,8 @@ def arrivals_daily(winners: list[Row], duplicates: list[Row]) -> list[Row]:
                 "unregistered_events": 0,
                 "events_without_visitor": 0,
                 "events_without_rate": 0,
+                "declared_bot_events": 0,
+                "fast_visitor_events": 0,
             },
         )
 
@@ -180,4 +183,6 @@ def arrivals_daily(winners: list[Row], duplicates: list[Row]) -> list[Row]:
         counts["events_without_visitor"] += event["visitor_id"] is None
         has_money = event["price"] is not None or event["revenue"] is not None
         counts["events_without_rate"] += has_money and event["currency_rate"] is None
+        counts["declared_bot_events"] += event["is_declared_bot"]
+        counts["fast_visitor_events"] += event["is_bot"] and not event["is_declared_bot"]
     return list(table.values())

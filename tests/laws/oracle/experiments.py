@@ -14,6 +14,7 @@ from typing import Any
 from tests.laws.oracle import events, identity
 from tests.laws.oracle.events import Row, in_order
 from tests.laws.oracle.lines import lines_of, product_lines
+from tests.laws.oracle.machines import mark_machines
 from tests.laws.oracle.orders import build_orders
 from tests.laws.oracle.sessions import assign_sessions, build_sessions
 from tests.laws.oracle.user_ties import UserTies
@@ -87,7 +88,7 @@ def moments(
     *,
     registry: dict[str, Row],
     sources: dict[str, Row],
-    settings: dict[str, str],
+    settings: Row,
     rates: events.Rates,
     as_of: date,
     window_from: date,
@@ -105,6 +106,7 @@ def moments(
         if row["arrival_date"] <= as_of
     ]
     winners, _ = events.split_copies(copies)
+    mark_machines(winners, copies, settings)
     for event in winners:
         event["lines"] = lines_of(event)
     ties = UserTies(winners)

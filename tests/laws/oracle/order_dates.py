@@ -11,6 +11,7 @@ from decimal import Decimal
 from tests.laws.oracle import events, identity
 from tests.laws.oracle.events import Row
 from tests.laws.oracle.lines import lines_of
+from tests.laws.oracle.machines import mark_machines
 from tests.laws.oracle.orders import build_orders
 from tests.laws.oracle.sessions import assign_sessions
 from tests.laws.oracle.user_ties import UserTies
@@ -38,6 +39,7 @@ def order_dates(
         if row["arrival_date"] <= as_of
     ]
     winners, _ = events.split_copies(copies)
+    mark_machines(winners, copies, settings)
     for event in winners:
         event["lines"] = lines_of(event)
     assign_sessions(winners, sources)

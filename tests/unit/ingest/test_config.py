@@ -56,6 +56,16 @@ def test_the_commented_source_of_a_new_installation_is_valid():
     assert source.properties == ["*"]
 
 
+def test_the_commented_pace_of_a_new_installation_is_valid_and_no_pace_is_the_default():
+    text = default_settings_text()
+    start = text.index("# bots:")
+    example = text[start : text.index("\n\n", start)].replace("# ", "", 1).replace("\n# ", "\n", 1)
+
+    assert parse_settings(example).bots.max_views_per_minute == 120
+    assert parse_settings(text).bots.max_views_per_minute is None
+    assert parse_settings("bots: {max_views_per_minute: 0}").bots.max_views_per_minute == 0
+
+
 def test_defaults_are_those_of_the_design():
     settings = parse_settings("").settings
     assert settings.start is None
@@ -161,6 +171,8 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
         ),
         ("settings:\n  grace_hours: -1\n", "footfall.yml:2: settings.grace_hours: -1: "),
         ("settings:\n  start: 2020-13-01\n", "footfall.yml:2: settings.start: "),
+        ("bots:\n  max_views_per_minute: -1\n", "footfall.yml:2: bots.max_views_per_minute: -1: "),
+        ("bots:\n  max_views: 9\n", "footfall.yml:2: bots.max_views: no such key"),
         ("settings:\n  reporting_currency: euro\n", "settings.reporting_currency: 'euro' does not"),
         ("funnels:\n  a: {steps: [x]}\n", "footfall.yml:2: funnels.a.steps: "),
         ("\n\nsurces: {}\n", "footfall.yml:3: surces: no such key"),

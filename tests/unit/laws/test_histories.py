@@ -1,7 +1,7 @@
 """Random histories: what they must contain to be worth checking, and what a plan promises."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -149,6 +149,13 @@ def event_traits(built):
             yield "report date of another zone"
         if event["arrival_date"] < event["event_date"]:
             yield "arrived before its date"
+    arrivals: dict[object, set[object]] = defaultdict(set)
+    for event in built["fct_events"]:
+        if event["is_bot"] and not event["is_declared_bot"]:
+            yield "too fast"
+            arrivals[event["visitor_id"], event["event_date"]].add(event["arrival_date"])
+    if any(len(dates) > 1 for dates in arrivals.values()):
+        yield "too fast on several arrival days"
 
 
 def mart_traits(history, built):
@@ -193,6 +200,7 @@ EXPECTED = {
     *("repeat order", "report date after as_of", "clicks on impressions"),
     *("customer with orders", "customer without orders", "kill", "finished run", "range"),
     *("single day", "older day after newer", "first seal alone"),
+    *("too fast", "too fast on several arrival days"),
 }
 
 
