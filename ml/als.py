@@ -112,35 +112,92 @@ def fit_als(interactions: Any, params: AlsParams) -> AlsModel:
 
     Source: Hu, Koren, Volinsky (2008), eq. 4-5.
     """
+    _check(interactions)
+    n_items = interactions.shape[1]
+    if interactions.nnz == 0:
+        return solve_users(interactions, np.zeros((n_items, params.factors), np.float32), params)
+    weights = confidence(interactions, params.alpha)
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = _solver(params)
+        model.fit(weights, show_progress=False)
+        items = model.recalculate_item(np.arange(n_items), weights.T.tocsr())
+    return solve_users(interactions, items, params)
+
+
+def warm_step(interactions: Any, item_factors: Float32Array, params: AlsParams) -> AlsModel:
+    """Carry item vectors on to other interactions: users from them, items from these, users again.
+
+    All three are exact, so a step has no starting vectors and needs no seed.
+
+    Args:
+        interactions: as `fit_als` takes them.
+        item_factors: (n_items, k) of an earlier fit; zeros where a product is new.
+        params: those of that fit; iterations and seed are not used.
+
+    Returns:
+        The factors.
+
+    Raises:
+        ValueError: see `fit_als`.
+    """
+    users = solve_users(interactions, item_factors, params)
+    if interactions.nnz == 0:
+        return users
+    weights = confidence(interactions, params.alpha)
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = _solver(params)
+        model.user_factors = users.user_factors
+        items = model.recalculate_item(np.arange(interactions.shape[1]), weights.T.tocsr())
+    return solve_users(interactions, items, params)
+
+
+def solve_users(interactions: Any, item_factors: Float32Array, params: AlsParams) -> AlsModel:
+    """The exact vectors of users, given those of items.
+
+    Args:
+        interactions: csr (n_users, n_items), as `fit_als` takes them; any rows of a larger matrix.
+        item_factors: (n_items, k).
+        params: regularization and alpha are used.
+
+    Returns:
+        A model with these item vectors.
+
+    Raises:
+        ValueError: see `fit_als`.
+    """
+    _check(interactions)
+    n_users = interactions.shape[0]
+    items = np.ascontiguousarray(item_factors, dtype=np.float32)
+    if interactions.nnz == 0:
+        return AlsModel(np.zeros((n_users, items.shape[1]), np.float32), items, params)
+    weights = confidence(interactions, params.alpha)
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = _solver(params)
+        model.item_factors = items
+        users = model.recalculate_user(np.arange(n_users), weights)
+    return AlsModel(users, items, params)
+
+
+def _check(interactions: Any) -> None:
     if interactions.nnz and not (
         np.all(np.isfinite(interactions.data)) and np.all(interactions.data >= 0)
     ):
         raise ValueError("interactions hold a negative, infinite or missing weight: clean them")
-    n_users, n_items = interactions.shape
-    if interactions.nnz == 0:
-        k = params.factors
-        zeros = np.zeros
-        return AlsModel(zeros((n_users, k), np.float32), zeros((n_items, k), np.float32), params)
 
+
+def _solver(params: AlsParams) -> Any:
     # The import costs 0.2 s and is only needed to train.
     from implicit.cpu.als import AlternatingLeastSquares
 
-    weights = confidence(interactions, params.alpha)
-    with threadpool_limits(limits=1, user_api="blas"):
-        model = AlternatingLeastSquares(
-            factors=params.factors,
-            regularization=params.regularization,
-            alpha=1.0,
-            iterations=params.iterations,
-            # Rows are solved independently: any number of threads gives the same bytes.
-            num_threads=0,
-            random_state=params.seed,
-        )
-        model.fit(weights, show_progress=False)
-        items = model.recalculate_item(np.arange(n_items), weights.T.tocsr())
-        model.item_factors, model._YtY = items, None
-        users = model.recalculate_user(np.arange(n_users), weights)
-    return AlsModel(users, items, params)
+    return AlternatingLeastSquares(
+        factors=params.factors,
+        regularization=params.regularization,
+        alpha=1.0,
+        iterations=params.iterations,
+        # Rows are solved independently: any number of threads gives the same bytes.
+        num_threads=0,
+        random_state=params.seed,
+    )
 
 
 def top_n(scores: Any, n: int, excluded: Any = None) -> TopN:
