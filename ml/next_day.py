@@ -32,8 +32,11 @@ def next_day_truth(before: Known, state: RecommenderState, after: pa.Table) -> l
 
     Returns:
         Rows of MODEL_METRICS_SCHEMA, with the version of the partition that is measured, and the
-        dates that it is measured on; the number of persons alone where there were none.
+        dates that it is measured on; the number of persons alone where there were none, and nothing
+        where nobody was known.
     """
+    if not before.matrix.person_ids:
+        return []
     later = after.filter(pc.greater(after["event_date"], pa.scalar(before.as_of)))
     truth = find_truth(before.matrix, before.excluded, later, before.params)
     name = able_champion(state.choice.champion, before.matrix, before.params)

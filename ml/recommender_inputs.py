@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,6 @@ class Known:
         visitors: VISITORS_SCHEMA.
         data_from: date of the first interaction in the window; None where there is none.
         data_to: of the last.
-        fingerprint: of all rows.
         matrix: worth of the interactions.
         weights: csr of the same pattern, by BM25: what the models learn from.
         excluded: csr (n_persons, n_products), set where a product stays off the person's list.
@@ -109,10 +109,14 @@ class Known:
     visitors: pa.Table
     data_from: date | None
     data_to: date | None
-    fingerprint: str
     matrix: InteractionMatrix
     weights: Any
     excluded: Any
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all rows, in whatever order."""
+        return fingerprint(self.window) + fingerprint(self.bought) + fingerprint(self.visitors)
 
     @property
     def days(self) -> int:
@@ -165,7 +169,6 @@ def prepare(
         visitors=others,
         data_from=pc.min(window["event_date"]).as_py(),
         data_to=pc.max(window["event_date"]).as_py(),
-        fingerprint=fingerprint(window) + fingerprint(pairs) + fingerprint(others),
         matrix=matrix,
         weights=bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b),
         excluded=_excluded(matrix, ever_bought, params),
