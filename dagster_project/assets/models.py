@@ -25,7 +25,17 @@ UNITS_FALL_AS_PLANNED = (
     "Warns where an experiment has a sample-ratio mismatch: assignment or logging is broken, and "
     "none of its results can be trusted.",
 )
-TRAINING_POLICY = "in full for every partition; again on request where older days came later"
+_IN_FULL = "in full for every partition; again on request where older days came later"
+# What is trained when, by family.
+TRAINING_POLICY = {
+    "recommendations": "in full on Mondays, and daily in a log of up to 28 days; one warm step "
+    "from the day before on other days, a missing or stale parent made anew; again on request "
+    "where older days came later",
+    "anomalies": _IN_FULL,
+    "experiments": _IN_FULL,
+    "lifetime_value": _IN_FULL,
+    "purchase_propensity": _IN_FULL,
+}
 INPUTS_ARE_UNCHANGED = (
     "model_inputs_are_unchanged",
     "Warns where an older day was loaded after later models were trained: they are stale until "
@@ -87,12 +97,13 @@ def _family(
             trained = train(paths, state.settings, covered_days(context))
             seconds = time.perf_counter() - started
             stale = stale_models.stale_models(paths, [family])
-        yield from _results(checks, outputs, trained, stale, seconds)
+        yield from _results(family, checks, outputs, trained, stale, seconds)
 
     return assets
 
 
 def _results(
+    family: str,
     checks: list[dg.AssetCheckSpec],
     outputs: dict[str, str],
     trained: dict[date, TrainedPartition],
@@ -106,7 +117,7 @@ def _results(
             "dagster/row_count": sum(one.rows.get(output, 0) for one in trained.values()),
             "served": last.served,
             "reason": last.reason,
-            "training_policy": TRAINING_POLICY,
+            "training_policy": TRAINING_POLICY[family],
             "seconds_per_partition": round(seconds / len(trained), 3),
             "metrics": dg.JsonMetadataValue(
                 [{k: str(v) for k, v in row.items()} for row in last.metrics]
@@ -147,8 +158,9 @@ def model_assets(
         "recommendations_model",
         "recommendations",
         {
-            "recommendations": "Ten products a person, by ALS on weighted behaviour, or the most "
-            "popular where the model has no history or is no better.",
+            "recommendations": "Ten products a person, by the week's champion of ALS, EASE and "
+            "item neighbours on weighted behaviour, or the most popular where there is no history "
+            "or none is better.",
             "similar_products": "Ten products like each product, by cosine of the item factors.",
         },
         ["ml_interactions", "ml_bought", "ml_visitors"],
