@@ -78,7 +78,7 @@ def peak_mib() -> int:
 
 
 def anchor(persons: int, products: int, each: int) -> tuple[RecommenderState, Any, int]:
-    """The day before in full, tuning and back-test included: state, seconds (of processors), peak."""
+    """The day before in full, back-test included: state, seconds (and of processors), peak."""
     known = known_on(AS_OF - timedelta(days=1), interactions(persons, products, each))
     start, cpu = time.perf_counter(), time.process_time()
     state = fit_partition(known, None).state
