@@ -122,7 +122,7 @@ def make_week(
     chain = _Chain(inputs, params, models, seen)
     made = MadeWeek({}, {})
     for day in sorted({*week.days, *week.measured}):
-        if day in week.measured:
+        if day in week.measured and chain.known(day - _DAY).matrix.person_ids:
             state = chain.state(day - _DAY)
             before = chain.known(day - _DAY)
             made.truths[day] = next_day_truth(before, state, chain.known(day).window)
@@ -185,6 +185,8 @@ class _Chain:
                 self._states[one] = found
                 break
             missing.append(one)
+            if one == day and self.known(day).is_anchor:
+                break  # of a young log
         for one in reversed(missing):
             self.make(one)
         return self._states[day]
