@@ -31,8 +31,7 @@ class ItemModel:
 
     def scores(self, histories: Any) -> Floats:
         """(n_users, n_items) from csr histories (n_users, n_items)."""
-        with threadpool_limits(limits=1, user_api="blas"):
-            found = histories @ self.weights
+        found = histories @ self.weights
         return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float64)
 
     def contributions(self, history: npt.NDArray[np.int64], items: npt.NDArray[np.int64]) -> Floats:
