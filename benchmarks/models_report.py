@@ -101,7 +101,7 @@ def movielens(data: Path) -> Iterator[Line]:
         rival = split.measure(fit(split.train).scores(split.train))
         for metric in ("recall@10", "ndcg@10"):
             yield Line(
-                f"{name} (not served)",
+                f"{name} (challenger)",
                 f"MovieLens 100K, {len(ours)} persons",
                 metric,
                 f"ALS {ours[metric].mean():.4f}",

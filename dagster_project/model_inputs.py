@@ -22,10 +22,12 @@ class ModelInputs:
     Attributes:
         con: the connection.
         sequence: the last seal that the warehouse was built from.
+        fingerprint: of the models and settings that it was built by.
     """
 
     con: duckdb.DuckDBPyConnection
     sequence: int
+    fingerprint: str = ""
 
     def read(self, table: str, day: date, window_days: int) -> pa.Table:
         """A table of schema `ml_inputs` as it was known on an arrival date.
@@ -45,5 +47,7 @@ class ModelInputs:
 def opened(paths: StatePaths) -> Iterator[ModelInputs]:
     """Open the warehouse for reading, which any number of processes may do at once."""
     with duckdb.connect(str(paths.warehouse_db), read_only=True) as con:
-        (sequence,) = con.execute("select max(begun) from state.built").fetchall()[0]
-        yield ModelInputs(con, int(sequence))
+        (sequence, fingerprint) = con.execute(
+            "select max(begun), max(fingerprint) from state.built"
+        ).fetchall()[0]
+        yield ModelInputs(con, int(sequence), fingerprint)

@@ -24,6 +24,7 @@ from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import write_atomic
 from dagster_project.model_inputs import ModelInputs
 from dagster_project.partition_files import PartitionFiles, parquet_bytes
+from dagster_project.stale_models import LogSeen
 from dagster_project.state import StatePaths
 from dagster_project.worker_processes import map_in_order
 from ml.gate import GateDecision
@@ -68,6 +69,8 @@ class _Made:
     tables: Mapping[str, pa.Table]
     drift: str = ""
     gates: Mapping[str, GateDecision] = field(default_factory=dict)
+    # What the next day goes on from, by the name of a file beside the card.
+    state: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def gated(
@@ -77,11 +80,29 @@ class _Made:
         card: bytes,
         tables: Mapping[str, pa.Table],
         drift: str = "",
+        state: Mapping[str, bytes] | None = None,
     ) -> "_Made":
         """By a model that is served where the gate finds it better than its baseline."""
         warning = "" if gate.served == "model" else gate.reason
         gates = {"": gate}
-        return cls(metrics, gate.served, gate.reason, warning, card, tables, drift, gates)
+        reason = gate.reason
+        return cls(
+            metrics, gate.served, reason, warning, card, tables, drift, gates, state or {}
+        )
+
+
+@dataclass(frozen=True)
+class _MadeDays:
+    """What was made in one go.
+
+    Attributes:
+        made: by partition.
+        truths: metrics that come to a partition, of this go or of the next, since what it tells of
+            the day before is found with that day's model.
+    """
+
+    made: Mapping[date, _Made]
+    truths: Mapping[date, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def output_schema(output: str) -> pa.Schema:
@@ -126,6 +147,7 @@ def train_recommendations(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
     """Recommendations and similar products of partitions, each from what was known on it."""
+    from dagster_project.recommendation_weeks import days_behind, weeks
     from ml.recommendations import RecommendationParams
 
     window = settings.settings.training_window_days
@@ -134,18 +156,29 @@ def train_recommendations(
         recent_days=min(RecommendationParams.recent_days, window),
         exclude_bought=settings.settings.exclude_bought,
     )
-    return _train(paths, "recommendations", days, partial(_recommend, params))
+    seen = _log_seen(paths, days_behind(days))
+    make = partial(_recommend, params, paths.models / "recommendations", seen)
+    return _train(paths, "recommendations", days, make, together=weeks(days), seen=seen)
 
 
-def _recommend(params: Any, inputs: ModelInputs, day: date) -> _Made:
-    from ml.recommendations import recommend_partition
+def _recommend(
+    params: Any, models: Path, seen: Mapping[date, LogSeen], inputs: ModelInputs, week: Any
+) -> _MadeDays:
+    from dagster_project.recommendation_weeks import (
+        STATE_FILE,
+        made_from,
+        make_week,
+        state_bytes,
+    )
 
-    interactions = inputs.read("ml_interactions", day, params.window_days)
-    bought = inputs.read("ml_bought", day, params.window_days)
-    visitors = inputs.read("ml_visitors", day, params.recent_days)
-    run = recommend_partition(interactions, bought, day, params, visitors)
-    tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
-    return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables)
+    def made(day: date, run: Any) -> _Made:
+        tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
+        state = state_bytes(run, made_from(params, inputs, seen[day]))
+        files = {STATE_FILE: state}
+        return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, state=files)
+
+    found = make_week(inputs, params, models, seen, week)
+    return _MadeDays({day: made(day, run) for day, run in found.runs.items()}, found.truths)
 
 
 def rank_next_products(
@@ -158,7 +191,7 @@ def rank_next_products(
     params = NextProductParams(
         window_days=window, recent_days=min(NextProductParams.recent_days, window)
     )
-    return _train(paths, "next_products", days, partial(_follow, params))
+    return _train(paths, "next_products", days, partial(_each, partial(_follow, params)))
 
 
 def _follow(params: Any, inputs: ModelInputs, day: date) -> _Made:
@@ -178,7 +211,7 @@ def score_anomalies(
 
     window = settings.settings.training_window_days
     params = AnomalyParams(holidays=tuple(sorted(settings.settings.holidays)))
-    return _train(paths, "anomalies", days, partial(_score, params, window))
+    return _train(paths, "anomalies", days, partial(_each, partial(_score, params, window)))
 
 
 def _score(params: Any, window: int, inputs: ModelInputs, day: date) -> _Made:
@@ -211,7 +244,7 @@ def analyse_experiments(
         for name, one in settings.experiments.items()
     }
     params = ExperimentParams(plans=plans)
-    return _train(paths, "experiments", days, partial(_analyse, params, window))
+    return _train(paths, "experiments", days, partial(_each, partial(_analyse, params, window)))
 
 
 def _analyse(params: Any, window: int, inputs: ModelInputs, day: date) -> _Made:
@@ -238,7 +271,7 @@ def predict_lifetime_value(
         discount_rate=general.clv_discount_rate,
         churn_days=general.churn_days,
     )
-    return _train(paths, "lifetime_value", days, partial(_predict, params))
+    return _train(paths, "lifetime_value", days, partial(_each, partial(_predict, params)))
 
 
 def _predict(params: Any, inputs: ModelInputs, day: date) -> _Made:
@@ -260,7 +293,7 @@ def score_purchases(
     paths: StatePaths, settings: Settings, days: Sequence[date]
 ) -> dict[date, TrainedPartition]:
     """How likely everybody who was seen lately is to order in the days after partitions."""
-    return _train(paths, "purchase_propensity", days, _score_purchases)
+    return _train(paths, "purchase_propensity", days, partial(_each, _score_purchases))
 
 
 def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
@@ -294,44 +327,74 @@ def _train(
     paths: StatePaths,
     family: str,
     days: Sequence[date],
-    make: Callable[[ModelInputs, date], _Made],
+    make: Callable[[ModelInputs, Any], _MadeDays],
+    *,
+    together: Sequence[Any] | None = None,
+    seen: Mapping[date, LogSeen] | None = None,
 ) -> dict[date, TrainedPartition]:
-    """Make partitions, which know nothing of each other."""
+    """Make partitions, and put their files in place when all are made.
+
+    Args:
+        paths: the state folder.
+        family: name of their folder.
+        days: which partitions.
+        make: makes some in one go, which knows nothing of another.
+        together: what each go makes; by default a day each.
+        seen: the log up to each day, where the caller has it.
+    """
     trained: dict[date, TrainedPartition] = {}
     erased = erased_ids(paths)
-    with model_inputs.opened(paths) as inputs:
-        built_from = inputs.sequence
+    seen = seen or _log_seen(paths, days)
     with PartitionFiles() as files:
-        chain = [one for one in seals.load_chain(paths) if one.sequence <= built_from]
-        seen = stale_models.log_up_to(chain, days)
-        ordered = sorted(days)
-        items = ((paths, make, day) for day in ordered)
-        made_in_order = map_in_order(_make_one, items, len(ordered), _prepare_worker)
-        for day, made in zip(ordered, made_in_order, strict=True):
-            # The past of the erased is in the data, under pseudonyms; nothing is said about them.
-            tables = {output: without(table, erased) for output, table in made.tables.items()}
-            for output, table in tables.items():
-                _add_output(files, output_folder(paths, output, day), day, table)
-            _add_metrics(paths, files, family, day, made.metrics)
-            card = paths.models / family / day.isoformat() / "card.json"
-            files.add(card, made.card)
-            _add_versions(paths, files, card, made, seen[day].sha256)
-            files.add(card.with_name(stale_models.FILE), seen[day].content(day))
-            trained[day] = TrainedPartition(
-                rows={output: table.num_rows for output, table in tables.items()},
-                served=made.served,
-                reason=made.reason,
-                warning=made.warning,
-                metrics=made.metrics,
-                drift=made.drift,
-            )
+        goes = [[day] for day in sorted(days)] if together is None else together
+        items = ((paths, make, one) for one in goes)
+        truths: dict[date, list[dict[str, Any]]] = {}
+        for done in map_in_order(_make, items, len(days), _prepare_worker):
+            truths.update(done.truths)
+            for day, made in done.made.items():
+                metrics = [*made.metrics, *truths.pop(day, [])]
+                # The past of the erased is in the data, under pseudonyms; nothing is said of them.
+                tables = {output: without(table, erased) for output, table in made.tables.items()}
+                for output, table in tables.items():
+                    _add_output(files, output_folder(paths, output, day), day, table)
+                _add_metrics(paths, files, family, day, metrics)
+                card = paths.models / family / day.isoformat() / "card.json"
+                files.add(card, made.card)
+                _add_versions(paths, files, card, made, seen[day].sha256)
+                files.add(card.with_name(stale_models.FILE), seen[day].content(day))
+                for name, content in made.state.items():
+                    files.add(card.with_name(name), content)
+                trained[day] = TrainedPartition(
+                    rows={output: table.num_rows for output, table in tables.items()},
+                    served=made.served,
+                    reason=made.reason,
+                    warning=made.warning,
+                    metrics=metrics,
+                    drift=made.drift,
+                )
     return trained
 
 
-def _make_one(paths: StatePaths, make: Callable[[ModelInputs, date], _Made], day: date) -> _Made:
-    """A partition, from reading on: in whatever process, which keeps nothing open after it."""
+def _log_seen(paths: StatePaths, days: Sequence[date]) -> dict[date, LogSeen]:
+    """The log up to each of some dates, as far as the warehouse was built from it."""
     with model_inputs.opened(paths) as inputs:
-        return make(inputs, day)
+        built_from = inputs.sequence
+    chain = [one for one in seals.load_chain(paths) if one.sequence <= built_from]
+    return stale_models.log_up_to(chain, days)
+
+
+def _make(
+    paths: StatePaths, make: Callable[[ModelInputs, Any], _MadeDays], together: Any
+) -> _MadeDays:
+    """Some partitions, from reading on: in whatever process, which keeps nothing open after it."""
+    with model_inputs.opened(paths) as inputs:
+        return make(inputs, together)
+
+
+def _each(
+    make: Callable[[ModelInputs, date], _Made], inputs: ModelInputs, days: Sequence[date]
+) -> _MadeDays:
+    return _MadeDays({day: make(inputs, day) for day in days})
 
 
 def _add_metrics(

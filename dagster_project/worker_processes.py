@@ -67,7 +67,7 @@ def map_in_order(
     Args:
         work: a function of a module; it and its arguments are pickled.
         items: arguments, taken as they are needed: two a processor are on their way at most.
-        count: how many items there are.
+        count: how many pieces of work they hold, which is how many items there are or more.
         prepare: called in each process before its first work. The processes stay for more work
             that begins with it, until `dismiss_workers`.
 

@@ -7,6 +7,7 @@ share that each past interaction has in a score. Not here: how interactions are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 SCORE_DECIMALS = 6
 # Blocks that stay in the processor's cache: half the time of blocks of four million cells.
 _BLOCK_CELLS = 250_000
+_CELLS_FOR_THREADS = 50_000
 
 
 @dataclass(frozen=True)
@@ -112,35 +114,93 @@ def fit_als(interactions: Any, params: AlsParams) -> AlsModel:
 
     Source: Hu, Koren, Volinsky (2008), eq. 4-5.
     """
+    _check(interactions)
+    n_items = interactions.shape[1]
+    if interactions.nnz == 0:
+        return solve_users(interactions, np.zeros((n_items, params.factors), np.float32), params)
+    weights = confidence(interactions, params.alpha)
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = _solver(params, interactions.nnz)
+        model.fit(weights, show_progress=False)
+        items = model.recalculate_item(np.arange(n_items), weights.T.tocsr())
+    return solve_users(interactions, items, params)
+
+
+def warm_step(interactions: Any, item_factors: Float32Array, params: AlsParams) -> AlsModel:
+    """Carry item vectors on to other interactions: users from them, items from these, users again.
+
+    All three are exact, so a step has no starting vectors and needs no seed.
+
+    Args:
+        interactions: as `fit_als` takes them.
+        item_factors: (n_items, k) of an earlier fit; zeros where a product is new.
+        params: those of that fit; iterations and seed are not used.
+
+    Returns:
+        The factors.
+
+    Raises:
+        ValueError: see `fit_als`.
+    """
+    users = solve_users(interactions, item_factors, params)
+    if interactions.nnz == 0:
+        return users
+    weights = confidence(interactions, params.alpha)
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = _solver(params, interactions.nnz)
+        model.user_factors = users.user_factors
+        items = model.recalculate_item(np.arange(interactions.shape[1]), weights.T.tocsr())
+    return solve_users(interactions, items, params)
+
+
+def solve_users(interactions: Any, item_factors: Float32Array, params: AlsParams) -> AlsModel:
+    """The exact vectors of users, given those of items.
+
+    Args:
+        interactions: csr (n_users, n_items), as `fit_als` takes them; any rows of a larger matrix.
+        item_factors: (n_items, k).
+        params: regularization and alpha are used.
+
+    Returns:
+        A model with these item vectors.
+
+    Raises:
+        ValueError: see `fit_als`.
+    """
+    _check(interactions)
+    n_users = interactions.shape[0]
+    items = np.ascontiguousarray(item_factors, dtype=np.float32)
+    if interactions.nnz == 0:
+        return AlsModel(np.zeros((n_users, items.shape[1]), np.float32), items, params)
+    weights = confidence(interactions, params.alpha)
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = _solver(params, interactions.nnz)
+        model.item_factors = items
+        users = model.recalculate_user(np.arange(n_users), weights)
+    return AlsModel(users, items, params)
+
+
+def _check(interactions: Any) -> None:
     if interactions.nnz and not (
         np.all(np.isfinite(interactions.data)) and np.all(interactions.data >= 0)
     ):
         raise ValueError("interactions hold a negative, infinite or missing weight: clean them")
-    n_users, n_items = interactions.shape
-    if interactions.nnz == 0:
-        k = params.factors
-        zeros = np.zeros
-        return AlsModel(zeros((n_users, k), np.float32), zeros((n_items, k), np.float32), params)
 
+
+def _solver(params: AlsParams, n_cells: int) -> Any:
     # The import costs 0.2 s and is only needed to train.
     from implicit.cpu.als import AlternatingLeastSquares
 
-    weights = confidence(interactions, params.alpha)
-    with threadpool_limits(limits=1, user_api="blas"):
-        model = AlternatingLeastSquares(
-            factors=params.factors,
-            regularization=params.regularization,
-            alpha=1.0,
-            iterations=params.iterations,
-            # Rows are solved independently: any number of threads gives the same bytes.
-            num_threads=0,
-            random_state=params.seed,
-        )
-        model.fit(weights, show_progress=False)
-        items = model.recalculate_item(np.arange(n_items), weights.T.tocsr())
-        model.item_factors, model._YtY = items, None
-        users = model.recalculate_user(np.arange(n_users), weights)
-    return AlsModel(users, items, params)
+    return AlternatingLeastSquares(
+        factors=params.factors,
+        regularization=params.regularization,
+        alpha=1.0,
+        iterations=params.iterations,
+        # Rows are solved independently: any number of threads gives the same bytes. Few rows are
+        # done before threads have met, which takes seconds where others work too.
+        num_threads=0 if n_cells > _CELLS_FOR_THREADS else 1,
+        random_state=params.seed,
+    )
 
 
 def top_n(scores: Any, n: int, excluded: Any = None) -> TopN:
@@ -183,11 +243,23 @@ def top_n(scores: Any, n: int, excluded: Any = None) -> TopN:
 
 
 def recommend(model: AlsModel, users: IntArray, n: int, exclude: Any = None) -> TopN:
-    """List the best n items of each user.
+    """List the best n items of each user; see `list_best`."""
+
+    def scores(rows: IntArray) -> Any:
+        return model.user_factors[rows] @ model.item_factors.T
+
+    return list_best(scores, users, model.item_factors.shape[0], n, exclude)
+
+
+def list_best(
+    scores: Callable[[IntArray], Any], users: IntArray, n_items: int, n: int, exclude: Any = None
+) -> TopN:
+    """List the best n items of each user, by whatever scores.
 
     Args:
-        model: a fit.
+        scores: gives (m, n_items) of m users.
         users: (m,) indices of users; `rows` of the answer index into it.
+        n_items: how many items there are.
         n: length of a list.
         exclude: None or csr (n_users, n_items); a cell that is set keeps the item off the list
             (bought, or seen).
@@ -195,15 +267,13 @@ def recommend(model: AlsModel, users: IntArray, n: int, exclude: Any = None) -> 
     Returns:
         The lists, in order of `users`; ties go to the lower item index.
     """
-    n_items = model.item_factors.shape[0]
     block = max(1, _BLOCK_CELLS // max(n_items, 1))
     parts: list[TopN] = []
     with threadpool_limits(limits=1, user_api="blas"):
         for start in range(0, len(users), block):
             part = users[start : start + block]
-            scores = model.user_factors[part] @ model.item_factors.T
             left_out = None if exclude is None else exclude[part].toarray() != 0
-            found = top_n(scores, n, left_out)
+            found = top_n(scores(part), n, left_out)
             parts.append(TopN(found.rows + start, found.ranks, found.items, found.scores))
     return _stack(parts)
 

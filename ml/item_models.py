@@ -1,7 +1,7 @@
 """Challengers of ALS that score a product by what else a person has: EASE and item neighbours.
 
-Here: fits and scores, with one interface. Both score by sums over the person's products, so that a
-reason is exact for them as well. Not here: what is served (recommendations.py); these are reported.
+Here: fits and scores. Both score by sums over the person's products, so that a reason is exact for
+them as well. Not here: the interface that they share with ALS (recommenders.py).
 """
 
 from __future__ import annotations
@@ -23,22 +23,31 @@ class ItemModel:
     """What each product says for each other.
 
     Attributes:
-        weights: (n_items, n_items), dense or csr; weights[j, i] is what having j adds to i.
+        weights: (n_items, n_items), dense or csr with sorted columns; weights[j, i] is what having
+            j adds to i.
     """
 
     weights: Any
 
     def scores(self, histories: Any) -> Floats:
         """(n_users, n_items) from csr histories (n_users, n_items)."""
-        with threadpool_limits(limits=1, user_api="blas"):
-            found = histories @ self.weights
+        found = histories @ self.weights
         return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float64)
 
     def contributions(self, history: npt.NDArray[np.int64], items: npt.NDArray[np.int64]) -> Floats:
         """(m, h) what each of h products with weight 1 adds to each of m items."""
-        block = self.weights[history][:, items]
-        dense = block.toarray() if sparse.issparse(block) else block
-        return np.asarray(dense.T, dtype=np.float64)
+        if not sparse.issparse(self.weights):
+            return np.asarray(self.weights[np.ix_(history, items)].T, dtype=np.float64)
+        # Rows of a csr one by one: a tenth of the time of slicing it twice.
+        found = np.zeros((len(items), len(history)))
+        indptr, indices, data = self.weights.indptr, self.weights.indices, self.weights.data
+        for place, product in enumerate(history):
+            row = slice(indptr[product], indptr[product + 1])
+            columns = indices[row]
+            if len(columns):
+                at = np.minimum(np.searchsorted(columns, items), len(columns) - 1)
+                found[:, place] = np.where(columns[at] == items, data[row][at], 0.0)
+        return found
 
 
 def fit_ease(interactions: Any, regularization: float = 300.0) -> ItemModel:
@@ -95,4 +104,6 @@ def fit_item_knn(
         # It hands its own weights on in another form than it asks for.
         warnings.simplefilter("ignore", ParameterWarning)
         model.fit(interactions.tocsr(), show_progress=False)
-    return ItemModel(model.similarity)
+    similarity = model.similarity.tocsr()
+    similarity.sort_indices()
+    return ItemModel(similarity)

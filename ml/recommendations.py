@@ -1,54 +1,75 @@
 """Recommendations of a partition: who is shown what, and why.
 
-Here: the window, the fit, the gate's consequence, the lists with reasons, the card. Not here:
-reading and writing tables, and the partition column, which is the folder's name.
+Here: the fit (in full at an anchor, one warm step from the day before on other days), the gate's
+consequence, the metrics, the card. Not here: reading and writing tables, which parent is at hand,
+and the partition column, which is the folder's name.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from scipy import sparse
 
-from ml.als import AlsModel, TopN, confidence, explain, recommend, similar_products
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.als import AlsModel, fit_als, warm_step
+from ml.cards import canonical_json, make_card, model_version
 from ml.gate import GateDecision
-from ml.interactions import InteractionMatrix, build_matrix, clean_interactions
-from ml.popularity import PopularityRanking, rank_by_popularity
-from ml.reasons import because, popular
-from ml.recommender_validation import RecommendationParams, fit_matrix, validate
-
-__all__ = ["RecommendationParams", "RecommendationRun", "recommend_partition"]
-
-CODE_VERSION = "3"
-
-RECOMMENDATIONS_SCHEMA = pa.schema(
-    [
-        ("person_id", pa.string()),
-        ("rank", pa.int32()),
-        ("product_id", pa.string()),
-        ("score", pa.float64()),
-        ("reason", pa.string()),
-        ("is_baseline", pa.bool_()),
-        ("model_version", pa.string()),
-    ]
+from ml.recommendation_lists import (
+    RECOMMENDATIONS_SCHEMA,
+    SIMILAR_PRODUCTS_SCHEMA,
+    Lists,
+    list_products,
+    similar_table,
 )
-SIMILAR_PRODUCTS_SCHEMA = pa.schema(
-    [
-        ("product_id", pa.string()),
-        ("rank", pa.int32()),
-        ("similar_product_id", pa.string()),
-        ("score", pa.float64()),
-        ("model_version", pa.string()),
-    ]
+from ml.recommender_inputs import (
+    BOUGHT_SCHEMA,
+    VISITORS_SCHEMA,
+    Known,
+    RecommendationParams,
+    prepare,
 )
-BOUGHT_SCHEMA = pa.schema([("person_id", pa.string()), ("product_id", pa.string())])
-VISITORS_SCHEMA = pa.schema([("person_id", pa.string())])
+from ml.recommender_state import RecommenderState
+from ml.recommender_validation import choose
+from ml.recommenders import ByFactors, Recommender, able_champion, fit_challenger
+
+__all__ = [
+    "BOUGHT_SCHEMA",
+    "CODE_VERSION",
+    "RECOMMENDATIONS_SCHEMA",
+    "SIMILAR_PRODUCTS_SCHEMA",
+    "VISITORS_SCHEMA",
+    "RecommendationParams",
+    "RecommendationRun",
+    "fit_partition",
+    "list_partition",
+    "recommend_partition",
+]
+
+CODE_VERSION = "4"
+
+
+@dataclass(frozen=True)
+class FittedPartition:
+    """A partition's model, before anybody is listed.
+
+    Attributes:
+        known: what it was fitted to.
+        model: the factorisation.
+        state: what the next day goes on from.
+    """
+
+    known: Known
+    model: AlsModel
+    state: RecommenderState
+
+    def champion(self) -> tuple[str, Recommender]:
+        """The candidate whose lists may be served, by name, fitted."""
+        name = able_champion(self.state.choice.champion, self.known.matrix, self.known.params)
+        if name == "als":
+            return name, ByFactors.of(self.model, self.known.weights)
+        return name, fit_challenger(name, self.known.matrix)
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,7 @@ class RecommendationRun:
         metrics: rows of MODEL_METRICS_SCHEMA.
         card: the model card, plain JSON.
         gate: the decision.
+        state: what the next day goes on from.
         user_factors: (n_persons, k) float32, rows in order of person_ids.
         item_factors: (n_products, k) float32, rows in order of product_ids.
         person_ids: sorted.
@@ -73,6 +95,7 @@ class RecommendationRun:
     metrics: list[dict[str, Any]]
     card: dict[str, Any]
     gate: GateDecision
+    state: RecommenderState
     user_factors: Any
     item_factors: Any
     person_ids: tuple[str, ...]
@@ -89,12 +112,13 @@ def recommend_partition(
     as_of: date,
     params: RecommendationParams | None = None,
     visitors: pa.Table | None = None,
+    parent: RecommenderState | None = None,
 ) -> RecommendationRun:
     """Make the recommendations and similar products of a partition.
 
     A person is never recommended what was seen in the window or, where set, ever bought. A person
     with fewer than `min_products` products, a visitor without any, and everybody where the gate
-    found the model no better, is served by popularity.
+    found no candidate better, is served by popularity.
 
     Args:
         interactions: INTERACTIONS_SCHEMA; rows before the window are left out, so handing over
@@ -104,241 +128,129 @@ def recommend_partition(
         as_of: partition date.
         params: settings; None for the defaults.
         visitors: VISITORS_SCHEMA, persons who get a list even if they did nothing with a product.
+        parent: state of the day before, for one warm step; None for a full fit.
 
     Returns:
         The run; tables are empty where the window is empty.
 
     Raises:
-        ValueError: see `clean_interactions`.
+        ValueError: see `clean_interactions` and `fit_partition`.
     """
-    params = params or RecommendationParams()
-    first_day = as_of - timedelta(days=params.window_days - 1)
-    window = clean_interactions(interactions)
-    window = window.filter(pc.greater_equal(window["event_date"], pa.scalar(first_day)))
-    pairs = bought.select(BOUGHT_SCHEMA.names).cast(BOUGHT_SCHEMA).drop_null()
-    data_from = pc.min(window["event_date"]).as_py()
-    data_to = pc.max(window["event_date"]).as_py()
-    ever_bought = pa.concat_tables([pairs, _bought(window)])
-    others = VISITORS_SCHEMA.empty_table() if visitors is None else visitors
-    others = others.select(VISITORS_SCHEMA.names).cast(VISITORS_SCHEMA).drop_null()
-    data = fingerprint(window) + fingerprint(pairs) + fingerprint(others)
-    version = model_version("als", CODE_VERSION, asdict(params) | {"as_of": as_of}, data)
+    known = prepare(interactions, bought, as_of, params or RecommendationParams(), visitors)
+    return list_partition(fit_partition(known, parent))
 
-    span_days = (as_of - data_from).days + 1 if data_from else 0
-    validation = validate(window, as_of, span_days, params)
-    matrix = build_matrix(window, as_of, params.weighting)
-    model, weights = fit_matrix(matrix, params)
-    ranking = rank_by_popularity(
-        window, as_of, params.weighting, params.recent_days, params.window_days
+
+def fit_partition(known: Known, parent: RecommenderState | None) -> FittedPartition:
+    """Fit a partition: in full, or by one step from the day before.
+
+    A full fit looks anew for settings and for the champion; a step keeps those of its anchor.
+
+    Args:
+        known: what was known on its date.
+        parent: state of the day before; None for a full fit.
+
+    Raises:
+        ValueError: the parent is not of the day before.
+    """
+    if parent is not None and (known.as_of - parent.as_of).days != 1:
+        raise ValueError(f"{known.as_of}: the parent is of {parent.as_of}, not of the day before")
+    choice = choose(known) if parent is None else parent.choice
+    made_of = asdict(known.params) | {
+        "as_of": known.as_of,
+        "choice": choice.to_json(),
+        "parent": parent.sha256() if parent else None,
+    }
+    name = able_champion(choice.champion, known.matrix, known.params)
+    version = model_version(name, CODE_VERSION, made_of, known.fingerprint)
+    products = known.matrix.product_ids
+    factors = None if parent is None else parent.factors_of(products)
+    if factors is None or not factors.any():
+        # From nothing a step leads nowhere: none of today's products was known yesterday.
+        model = fit_als(known.weights, choice.als)
+    else:
+        model = warm_step(known.weights, factors, choice.als)
+    state = RecommenderState(
+        as_of=known.as_of,
+        version=version,
+        parent=made_of["parent"],
+        choice=choice,
+        product_ids=products,
+        item_factors=model.item_factors,
     )
-    excluded = _excluded(matrix, ever_bought, params)
-    history = np.diff(matrix.weights.indptr)
-    by_model = (history >= params.min_products) & (validation.gate.served == "model")
+    return FittedPartition(known, model, state)
 
-    served = np.flatnonzero(by_model).astype(np.int64)
-    lists = recommend(model, served, params.top_n, excluded)
-    by_popularity = np.flatnonzero(~by_model).astype(np.int64)
-    persons, others_bought = _without_history(matrix, others, pairs, params)
-    everybody = sparse.vstack([excluded, others_bought], format="csr")
-    newcomers = np.arange(len(matrix.person_ids), len(persons), dtype=np.int64)
-    unpersonal = np.concatenate([by_popularity, newcomers])
-    parts = [
-        _model_rows(matrix, model, weights, lists, served),
-        _popular_rows(matrix, ranking, everybody, unpersonal, params),
-    ]
-    metrics = [
+
+def list_partition(fitted: FittedPartition) -> RecommendationRun:
+    """List products for everybody, with reasons, metrics and card."""
+    known, state, choice = fitted.known, fitted.state, fitted.state.choice
+    name, champion = fitted.champion()
+    lists = list_products(known, champion, choice.gate.served == "model", state.version)
+    similar = similar_table(known.matrix, fitted.model, known.params.similar_n, state.version)
+    metrics = _metrics(known, state)
+    return RecommendationRun(
+        recommendations=lists.table,
+        similar_products=similar,
+        metrics=metrics,
+        card=_card(fitted, name, lists, metrics),
+        gate=choice.gate,
+        state=state,
+        user_factors=fitted.model.user_factors,
+        item_factors=fitted.model.item_factors,
+        person_ids=known.matrix.person_ids,
+        product_ids=known.matrix.product_ids,
+    )
+
+
+def _metrics(known: Known, state: RecommenderState) -> list[dict[str, Any]]:
+    """What the back-test of the anchor found of each candidate, and how old it is."""
+    choice = state.choice
+    age = {"days_since_back_test": (float((known.as_of - choice.as_of).days), None)}
+    return [
         {
-            "model": "als",
-            "model_version": version,
+            "model": model,
+            "model_version": state.version,
             "metric": metric,
             "value": value,
             "baseline_value": baseline,
-            "data_from": data_from,
-            "data_to": data_to,
+            "data_from": known.data_from,
+            "data_to": known.data_to,
         }
-        for metric, (value, baseline) in sorted(validation.measures.items())
+        for model, measures in sorted(choice.measures.items())
+        for metric, (value, baseline) in sorted({**measures, **age}.items())
     ]
+
+
+def _card(
+    fitted: FittedPartition, name: str, lists: Lists, metrics: list[dict[str, Any]]
+) -> dict[str, Any]:
+    known, state, choice = fitted.known, fitted.state, fitted.state.choice
     card = make_card(
-        name="als",
-        version=version,
+        name=name,
+        version=state.version,
         code_version=CODE_VERSION,
-        as_of=as_of,
-        data_from=data_from,
-        data_to=data_to,
-        data_fingerprint=data,
-        params=asdict(params),
+        as_of=known.as_of,
+        data_from=known.data_from,
+        data_to=known.data_to,
+        data_fingerprint=known.fingerprint,
+        params=asdict(known.params),
         metrics=metrics,
-        baseline=f"most popular products of the last {params.recent_days} days",
-        served=validation.gate.served,
-        gate_reason=validation.gate.reason,
+        baseline=f"most popular products of the last {known.params.recent_days} days",
+        served=choice.gate.served,
+        gate_reason=choice.gate.reason,
         counts={
-            "rows": window.num_rows,
-            "persons": len(matrix.person_ids),
-            "products": len(matrix.product_ids),
-            "persons_served_by_model": int(by_model.sum()),
-            "persons_without_history": len(newcomers),
+            "rows": known.window.num_rows,
+            "persons": len(known.matrix.person_ids),
+            "products": len(known.matrix.product_ids),
+            "persons_served_by_model": lists.by_model,
+            "persons_without_history": lists.newcomers,
         },
     )
-    return RecommendationRun(
-        recommendations=_recommendations_table(matrix, persons, parts, version),
-        similar_products=_similar_table(matrix, similar_products(model, params.similar_n), version),
-        metrics=metrics,
-        card=card,
-        gate=validation.gate,
-        user_factors=model.user_factors,
-        item_factors=model.item_factors,
-        person_ids=matrix.person_ids,
-        product_ids=matrix.product_ids,
-    )
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of the recommendations, column by column.
-
-    Attributes:
-        persons: (n,) rows of the matrix, then visitors without history.
-        ranks: (n,) 1-based.
-        products: (n,) column of the matrix.
-        scores: (n,) float64.
-        reasons: (n,) texts.
-        is_baseline: which side they come from.
-    """
-
-    persons: Any
-    ranks: Any
-    products: Any
-    scores: Any
-    reasons: list[str]
-    is_baseline: bool
-
-
-def _bought(window: pa.Table) -> pa.Table:
-    """Pairs of the orders among interactions."""
-    orders = window.filter(pc.equal(window["interaction"], "order"))
-    return orders.select(BOUGHT_SCHEMA.names)
-
-
-def _excluded(matrix: InteractionMatrix, pairs: pa.Table, params: RecommendationParams) -> Any:
-    """Csr (n_persons, n_products), set where a product stays off the person's list."""
-    bought = _cells(pairs, matrix.person_ids, matrix.product_ids)
-    seen = (matrix.weights != 0).astype(np.float32)
-    if params.exclude_bought:
-        return (bought + seen).tocsr()
-    kept = (seen - seen.multiply(bought != 0)).tocsr()
-    kept.eliminate_zeros()
-    return kept
-
-
-def _without_history(
-    matrix: InteractionMatrix, visitors: pa.Table, pairs: pa.Table, params: RecommendationParams
-) -> tuple[tuple[str, ...], Any]:
-    """Persons of the matrix and then visitors who are not in it; what these have bought."""
-    others = sorted(set(visitors["person_id"].to_pylist()) - set(matrix.person_ids))
-    bought = _cells(pairs, tuple(others), matrix.product_ids)
-    if not params.exclude_bought:
-        bought = sparse.csr_matrix(bought.shape, dtype=np.float32)
-    return (*matrix.person_ids, *others), bought
-
-
-def _cells(pairs: pa.Table, person_ids: tuple[str, ...], product_ids: tuple[str, ...]) -> Any:
-    """Csr (persons, products), set where there is a pair."""
-    persons = pc.index_in(pairs["person_id"], pa.array(person_ids, pa.string()))
-    products = pc.index_in(pairs["product_id"], pa.array(product_ids, pa.string()))
-    known = pc.and_(pc.is_valid(persons), pc.is_valid(products))
-    rows = persons.filter(known).to_numpy()
-    columns = products.filter(known).to_numpy()
-    shape = (len(person_ids), len(product_ids))
-    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-
-
-def _model_rows(
-    matrix: InteractionMatrix, model: AlsModel, weights: Any, lists: TopN, served: Any
-) -> _Rows:
-    trusted = confidence(weights, model.params.alpha)
-    factors = model.item_factors.astype(np.float64)
-    gram = factors.T @ factors
-    starts = np.searchsorted(lists.rows, np.arange(len(served) + 1)).tolist()
-    names = np.array(matrix.product_ids, dtype=object)
-    reasons: list[str] = []
-    for i, row in enumerate(served.tolist()):
-        items = lists.items[starts[i] : starts[i + 1]]
-        if not len(items):
-            continue
-        cells = slice(trusted.indptr[row], trusted.indptr[row + 1])
-        past = trusted.indices[cells]
-        shares = explain(model, past, trusted.data[cells], gram, items)
-        reasons += because(shares, names[past], matrix.strongest[cells].tolist())
-    return _Rows(served[lists.rows], lists.ranks, lists.items, lists.scores, reasons, False)
-
-
-def _popular_rows(
-    matrix: InteractionMatrix,
-    ranking: PopularityRanking,
-    excluded: Any,
-    persons: Any,
-    params: RecommendationParams,
-) -> _Rows:
-    column_of = {product: j for j, product in enumerate(matrix.product_ids)}
-    columns = np.array([column_of[product] for product in ranking.product_ids], dtype=np.int64)
-    kept: list[Any] = []
-    is_open = np.ones(len(matrix.product_ids), dtype=bool)
-    for row in persons.tolist():
-        left_out = excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]]
-        is_open[left_out] = False
-        # No more than so many of the most popular can be left out.
-        most = columns[: params.top_n + len(left_out)]
-        kept.append(np.flatnonzero(is_open[most])[: params.top_n])
-        is_open[left_out] = True
-    lengths = np.array([len(places) for places in kept], dtype=np.int64)
-    places = np.concatenate([*kept, np.zeros(0, dtype=np.int64)])
-    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    reasons = [popular(days) for days in ranking.days.tolist()]
-    return _Rows(
-        np.repeat(persons, lengths),
-        np.arange(len(places)) - first + 1,
-        columns[places],
-        ranking.scores[places],
-        [reasons[place] for place in places.tolist()],
-        True,
-    )
-
-
-def _recommendations_table(
-    matrix: InteractionMatrix, person_ids: tuple[str, ...], parts: list[_Rows], version: str
-) -> pa.Table:
-    persons = np.concatenate([part.persons for part in parts])
-    ranks = np.concatenate([part.ranks for part in parts])
-    # A person is served by one side only.
-    by_id = np.empty(len(person_ids), dtype=np.int64)
-    by_id[np.argsort(np.array(person_ids, dtype=object), kind="stable")] = np.arange(len(by_id))
-    order = np.lexsort((ranks, by_id[persons]))
-    baseline = np.concatenate([np.full(len(part.ranks), part.is_baseline) for part in parts])
-    products = np.concatenate([part.products for part in parts])
-    reasons = pa.array([text for part in parts for text in part.reasons], pa.string())
-    return pa.Table.from_arrays(
-        [
-            pa.array(person_ids, pa.string()).take(pa.array(persons[order])),
-            pa.array(ranks[order].astype(np.int32)),
-            pa.array(matrix.product_ids, pa.string()).take(pa.array(products[order])),
-            pa.array(np.concatenate([part.scores for part in parts])[order]),
-            reasons.take(pa.array(order)),
-            pa.array(baseline[order].astype(bool)),
-            pa.array([version] * len(order), pa.string()),
-        ],
-        schema=RECOMMENDATIONS_SCHEMA,
-    )
-
-
-def _similar_table(matrix: InteractionMatrix, lists: TopN, version: str) -> pa.Table:
-    ids = np.array(matrix.product_ids, dtype=object)
-    return pa.Table.from_arrays(
-        [
-            pa.array(ids[lists.rows], pa.string()),
-            pa.array(lists.ranks.astype(np.int32), pa.int32()),
-            pa.array(ids[lists.items], pa.string()),
-            pa.array(lists.scores, pa.float64()),
-            pa.array([version] * len(lists.rows), pa.string()),
-        ],
-        schema=SIMILAR_PRODUCTS_SCHEMA,
-    )
+    return card | {
+        "lineage": {
+            "anchor": choice.as_of.isoformat(),
+            "parent_sha256": state.parent,
+            "sha256": state.sha256(),
+            "champion": name,
+            "als": asdict(choice.als),
+        }
+    }

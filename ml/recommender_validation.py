@@ -1,230 +1,182 @@
-"""Is the recommender better than popularity on the last days of its own window?
+"""Which candidate recommends, and is it better than popularity? By the last days of its own window.
 
-Here: the time split, the paired measures of both, the gate. Not here: what is served
-(recommendations.py).
+Here: settings tuned on past days, the back-test of all candidates, the choice that stands until the
+next anchor. Not here: what is measured (list_comparison.py), what is served (recommendations.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy import sparse
-from threadpoolctl import threadpool_limits
+import pyarrow.compute as pc
 
-from ml.als import AlsModel, AlsParams, TopN, fit_als, top_n
+from ml.als import AlsParams, fit_als
 from ml.gate import GateDecision, decide
-from ml.interactions import InteractionMatrix, Weighting, bm25_weights, build_matrix
-from ml.popularity import rank_by_popularity
-from ml.ranking_metrics import (
-    average_precision_at_k,
-    coverage,
-    ndcg_at_k,
-    novelty,
-    rank_relevant,
-    recall_at_k,
-)
+from ml.interactions import InteractionMatrix, bm25_weights, build_matrix
+from ml.list_comparison import POPULARITY, Comparison, Truth, compare, find_truth
+from ml.recommender_inputs import Known, RecommendationParams, popularity, popularity_scores
+from ml.recommenders import ALS, ByFactors, fit_candidates
 from ml.splits import split_by_date
 
-_BLOCK = 512
-_OF_RANKS = {"recall": recall_at_k, "ndcg": ndcg_at_k, "map": average_precision_at_k}
-
 
 @dataclass(frozen=True)
-class RecommendationParams:
-    """Settings of a recommendation run.
+class Choice:
+    """What an anchor settles until the next one.
 
     Attributes:
-        als: settings of the factorisation.
-        weighting: worth and half-life of interactions.
-        bm25_k1: saturation of repeated interest.
-        bm25_b: discount of long histories.
-        window_days: days of interactions that are read.
-        recent_days: window of popularity.
-        validation_days: last days that the gate predicts; at most a quarter of the days there are.
-        top_n: products recommended to a person.
-        similar_n: similar products of a product.
-        min_products: persons with fewer distinct products in the window get the baseline.
-        exclude_bought: whether what a person has ever bought is kept off the lists; if not, it may
-            be recommended although it was seen.
-        min_validation_persons: with fewer, the gate serves the baseline.
-        max_validation_persons: at most so many are measured, evenly over the sorted ids.
+        as_of: date of the anchor.
+        champion: the candidate that is served where the gate says so.
+        gate: the champion against popularity.
+        als: settings of ALS.
+        measures: candidate -> metric -> (value, value of popularity).
     """
 
-    als: AlsParams = field(default_factory=AlsParams)
-    weighting: Weighting = field(default_factory=Weighting)
-    bm25_k1: float = 1.2
-    bm25_b: float = 0.2
-    window_days: int = 180
-    recent_days: int = 7
-    validation_days: int = 7
-    top_n: int = 10
-    similar_n: int = 10
-    min_products: int = 2
-    exclude_bought: bool = True
-    min_validation_persons: int = 30
-    max_validation_persons: int = 5000
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What the last days say.
-
-    Attributes:
-        gate: the decision.
-        measures: metric -> (value of the model, value of the baseline).
-    """
-
+    as_of: date
+    champion: str
     gate: GateDecision
-    measures: dict[str, tuple[float, float]]
+    als: AlsParams
+    measures: Mapping[str, Mapping[str, tuple[float, float]]]
 
-
-def fit_matrix(matrix: InteractionMatrix, params: RecommendationParams) -> tuple[AlsModel, Any]:
-    """Fit on BM25 weights; returns the model and the weights that it saw."""
-    weights = bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b)
-    return fit_als(weights, params.als), weights
-
-
-def validate(
-    window: pa.Table, as_of: date, span_days: int, params: RecommendationParams
-) -> Validation:
-    """Train on the days before, predict the products new to each person in the last days.
-
-    Products seen in training are not ranked, for either side. Purchases before the window are not
-    used here: bought pairs carry no date, and those of the last days would give the answer away.
-
-    Args:
-        window: cleaned interactions of the window.
-        as_of: its last day.
-        span_days: days from the first interaction to as_of, inclusive.
-        params: settings.
-
-    Returns:
-        The decision on NDCG@top_n and all measures.
-    """
-    k = params.top_n
-    days = min(params.validation_days, span_days // 4)
-    measured = _Measured.nothing()
-    if days >= 1:
-        train, held_out, cut = split_by_date(window, as_of, days)
-        matrix = build_matrix(train, cut, params.weighting)
-        persons, relevant = _relevant_products(matrix, held_out, as_of, params)
-        if len(persons):
-            model, _ = fit_matrix(matrix, params)
-            popular = _popularity_scores(train, cut, matrix, params)
-            measured = _measure(model, popular, matrix, persons, relevant, k)
-    ndcg = measured.ndcg
-    gate = decide(f"ndcg@{k}", ndcg[0], ndcg[1], min_pairs=params.min_validation_persons)
-    validated = float(ndcg.shape[1])
-    return Validation(gate, {"persons_validated": (validated, validated)} | measured.measures)
-
-
-def _relevant_products(
-    matrix: InteractionMatrix, held_out: pa.Table, as_of: date, params: RecommendationParams
-) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.int64]]]:
-    """Persons with enough history, and the catalogue's products that were new to them later."""
-    later = build_matrix(held_out, as_of, params.weighting)
-    row_of = {p: i for i, p in enumerate(matrix.person_ids)}
-    column_of = {p: i for i, p in enumerate(matrix.product_ids)}
-    rows = np.array([row_of.get(p, -1) for p in later.person_ids], dtype=np.int64)
-    columns = np.array([column_of.get(p, -1) for p in later.product_ids], dtype=np.int64)
-    cells = later.weights.tocoo()
-    row, column = rows[cells.row], columns[cells.col]
-    known = (row >= 0) & (column >= 0)
-    row, column = row[known], column[known]
-    known = np.diff(matrix.weights.indptr)[row] >= params.min_products
-    row, column = row[known], column[known]
-    ones = np.ones(len(row), dtype=np.float32)
-    visited = sparse.csr_matrix((ones, (row, column)), shape=matrix.weights.shape)
-    new = visited - visited.multiply(matrix.weights != 0)
-    new.eliminate_zeros()
-    new.sort_indices()
-    persons = np.flatnonzero(np.diff(new.indptr)).astype(np.int64)
-    if len(persons) > params.max_validation_persons:
-        take = np.linspace(0, len(persons) - 1, params.max_validation_persons).astype(np.int64)
-        persons = persons[take]
-    found = [new.indices[new.indptr[i] : new.indptr[i + 1]].astype(np.int64) for i in persons]
-    return persons, found
-
-
-def _popularity_scores(
-    train: pa.Table, cut: date, matrix: InteractionMatrix, params: RecommendationParams
-) -> npt.NDArray[np.float64]:
-    """Scores without ties, in the very order in which popularity would be served."""
-    ranking = rank_by_popularity(
-        train, cut, params.weighting, params.recent_days, params.window_days
-    )
-    place = {product: i for i, product in enumerate(ranking.product_ids)}
-    last = len(place)
-    return np.array([-float(place.get(p, last)) for p in matrix.product_ids])
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """NDCG of the model and of the baseline, (2, n persons), and the means of all measures."""
-
-    ndcg: npt.NDArray[np.float64]
-    measures: dict[str, tuple[float, float]]
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
 
     @classmethod
-    def nothing(cls) -> _Measured:
-        """Nobody could be measured."""
-        return cls(np.zeros((2, 0)), {})
-
-
-def _measure(
-    model: AlsModel,
-    popular: npt.NDArray[np.float64],
-    matrix: InteractionMatrix,
-    persons: npt.NDArray[np.int64],
-    relevant: list[npt.NDArray[np.int64]],
-    k: int,
-) -> _Measured:
-    """At k, on which the gate decides, and at twice as many."""
-    values = np.zeros((2, 2, len(_OF_RANKS), len(persons)))
-    listed: tuple[list[TopN], list[TopN]] = ([], [])
-    for start in range(0, len(persons), _BLOCK):
-        part = persons[start : start + _BLOCK]
-        with threadpool_limits(limits=1, user_api="blas"):
-            scores = model.user_factors[part] @ model.item_factors.T
-        seen = matrix.weights[part].toarray() != 0
-        for side, block in enumerate((scores, np.broadcast_to(popular, scores.shape))):
-            listed[side].append(top_n(block, 2 * k, seen))
-            for i, row in enumerate(part):
-                at = start + i
-                of_person = rank_relevant(block[i], relevant[at], _row(matrix, row))
-                values[side, :, :, at] = [
-                    [measure(of_person, depth) for measure in _OF_RANKS.values()]
-                    for depth in (k, 2 * k)
-                ]
-    owners = np.bincount(matrix.weights.indices, minlength=len(matrix.product_ids))
-    items, ranks = (
-        [np.concatenate([getattr(part, name) for part in side]) for side in listed]
-        for name in ("items", "ranks")
-    )
-    measures: dict[str, tuple[float, float]] = {}
-    for place, depth in enumerate((k, 2 * k)):
-        means = values[:, place].mean(axis=2)
-        for i, name in enumerate(_OF_RANKS):
-            measures[f"{name}@{depth}"] = (float(means[0, i]), float(means[1, i]))
-        model_lists, baseline_lists = (
-            side[of_side <= depth] for side, of_side in zip(items, ranks, strict=True)
+    def from_json(cls, found: Mapping[str, Any]) -> Choice:
+        """From what `to_json` gave, also after JSON."""
+        measures = {
+            name: {metric: (pair[0], pair[1]) for metric, pair in of_one.items()}
+            for name, of_one in found["measures"].items()
+        }
+        return cls(
+            date.fromisoformat(found["as_of"]),
+            found["champion"],
+            GateDecision(**found["gate"]),
+            AlsParams(**found["als"]),
+            measures,
         )
-        measures[f"coverage@{depth}"] = (
-            coverage(model_lists, len(owners)),
-            coverage(baseline_lists, len(owners)),
-        )
-        measures[f"novelty@{depth}"] = (
-            novelty(model_lists, owners, len(matrix.person_ids)),
-            novelty(baseline_lists, owners, len(matrix.person_ids)),
-        )
-    return _Measured(values[:, 0, list(_OF_RANKS).index("ndcg")], measures)
 
 
-def _row(matrix: InteractionMatrix, row: int) -> npt.NDArray[np.int64]:
-    indptr = matrix.weights.indptr
-    return np.asarray(matrix.weights.indices[indptr[row] : indptr[row + 1]], dtype=np.int64)
+def choose(known: Known) -> Choice:
+    """Train on the days before, predict the products new to each person in the last days.
+
+    Products seen in training are not ranked, for any side. Purchases before the window are not used
+    here: bought pairs carry no date, and those of the last days would give the answer away.
+
+    Args:
+        known: what was known on the anchor.
+
+    Returns:
+        The champion: ALS, unless a challenger's NDCG@top_n beats it by the rule of the gate; it is
+        served if it beats popularity by the same rule.
+    """
+    params = known.params
+    days = min(params.validation_days, known.days // 4)
+    als = params.als
+    found = Comparison({ALS: np.zeros(0), POPULARITY: np.zeros(0)}, {})
+    if days >= 1:
+        past = _Past.of(known.window, known.as_of, days, params)
+        if len(past.truth.persons):
+            als = _tuned(past, days, known)
+            fitted = fit_candidates(past.matrix, past.weights, als, params)
+            found = past.compare({name: one.scores for name, one in fitted.items()}, params.top_n)
+    champion = _champion(found.ndcg, params)
+    gate = _gate(found.ndcg[champion], found.ndcg[POPULARITY], params)
+    persons = {"persons_validated": (float(gate.pairs), float(gate.pairs))}
+    measures = {
+        name: persons | found.against_popularity(name) for name in found.ndcg if name != POPULARITY
+    }
+    return Choice(known.as_of, champion, gate, als, measures)
+
+
+def _gate(
+    model: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64], params: RecommendationParams
+) -> GateDecision:
+    needed = params.min_validation_persons
+    return decide(f"ndcg@{params.top_n}", model, baseline, min_pairs=needed)
+
+
+def _champion(ndcg: Mapping[str, Any], params: RecommendationParams) -> str:
+    """The best challenger that is better than ALS beyond chance, else ALS."""
+    challengers = [name for name in ndcg if name not in (ALS, POPULARITY)]
+    # Of equals the first: a sort is stable.
+    for name in sorted(challengers, key=lambda one: -float(np.round(ndcg[one].mean(), 9))):
+        if _gate(ndcg[name], ndcg[ALS], params).served == "model":
+            return name
+    return ALS
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A window without its last days, and what happened in these.
+
+    Attributes:
+        rows: interactions up to the cut.
+        cut: the last day that is learned from.
+        matrix: of these rows.
+        weights: the same by BM25.
+        truth: what happened after the cut.
+        popular: scores of popularity on the cut.
+    """
+
+    rows: pa.Table
+    cut: date
+    matrix: InteractionMatrix
+    weights: Any
+    truth: Truth
+    popular: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, window: pa.Table, as_of: date, days: int, params: RecommendationParams) -> _Past:
+        rows, held_out, cut = split_by_date(window, as_of, days)
+        matrix = build_matrix(rows, cut, params.weighting)
+        return cls(
+            rows,
+            cut,
+            matrix,
+            bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b),
+            find_truth(matrix, matrix.weights, held_out, params),
+            popularity_scores(popularity(rows, cut, params), matrix),
+        )
+
+    def compare(self, candidates: Mapping[str, Any], k: int) -> Comparison:
+        return compare(candidates, self.popular, self.matrix, self.matrix.weights, self.truth, k)
+
+
+def _tuned(past: _Past, days: int, known: Known) -> AlsParams:
+    """The best settings on the days before those that the candidates are judged by.
+
+    Others than `als` are taken only where they are better beyond chance: a noisy choice costs
+    nothing in quality, but it would change everybody's lists.
+    """
+    params = known.params
+    if known.days <= params.young_days or len(past.truth.persons) < params.min_tuning_persons:
+        return params.als
+    earlier = _Past.of(_some_persons(past, params), past.cut, days, params)
+    if len(earlier.truth.persons) < params.min_tuning_persons:
+        return params.als
+    tried = {str(i): one for i, one in enumerate((params.als, *params.als_alternatives))}
+    scores = {
+        name: ByFactors.of(fit_als(earlier.weights, one), earlier.weights).scores
+        for name, one in tried.items()
+    }
+    ndcg = earlier.compare(scores, params.top_n).ndcg
+    for name in sorted(tried, key=lambda one: -float(np.round(ndcg[one].mean(), 9))):
+        if _gate(ndcg[name], ndcg["0"], params).served == "model":
+            return tried[name]
+    return params.als
+
+
+def _some_persons(past: _Past, params: RecommendationParams) -> pa.Table:
+    persons = past.matrix.person_ids
+    if len(persons) <= params.max_tuning_persons:
+        return past.rows
+    take = np.linspace(0, len(persons) - 1, params.max_tuning_persons).astype(np.int64)
+    some = pa.array([persons[i] for i in take.tolist()], pa.string())
+    return past.rows.filter(pc.is_in(past.rows["person_id"], value_set=some))

@@ -23,7 +23,18 @@ UNITS_FALL_AS_PLANNED = (
     "Warns where an experiment has a sample-ratio mismatch: assignment or logging is broken, and "
     "none of its results can be trusted.",
 )
-TRAINING_POLICY = "in full for every partition; again on request where older days came later"
+_IN_FULL = "in full for every partition; again on request where older days came later"
+# What is trained when, by family.
+TRAINING_POLICY = {
+    "recommendations": "in full on Mondays, and daily in a log of up to 28 days; one warm step "
+    "from the day before on other days, a missing or stale parent made anew; again on request "
+    "where older days came later",
+    "next_products": _IN_FULL,
+    "anomalies": _IN_FULL,
+    "experiments": _IN_FULL,
+    "lifetime_value": _IN_FULL,
+    "purchase_propensity": _IN_FULL,
+}
 INPUTS_ARE_UNCHANGED = (
     "model_inputs_are_unchanged",
     "Warns where an older day was loaded after later models were trained: they are stale until "
@@ -96,12 +107,13 @@ def _family(
             stale = stale_models.stale_models(paths, [family])
             day = max(trained)
             charts = model_charts.of_family(paths, family, day, trained[day].metrics)
-        yield from _results(checks, outputs, trained, stale, seconds, charts)
+        yield from _results(family, checks, outputs, trained, stale, seconds, charts)
 
     return assets
 
 
 def _results(
+    family: str,
     checks: list[dg.AssetCheckSpec],
     outputs: dict[str, str],
     trained: dict[date, TrainedPartition],
@@ -116,7 +128,7 @@ def _results(
             "dagster/row_count": sum(one.rows.get(output, 0) for one in trained.values()),
             "served": last.served,
             "reason": last.reason,
-            "training_policy": TRAINING_POLICY,
+            "training_policy": TRAINING_POLICY[family],
             "seconds_per_partition": round(seconds / len(trained), 3),
             "metrics": dg.JsonMetadataValue(
                 [{k: str(v) for k, v in row.items()} for row in last.metrics]
@@ -164,8 +176,9 @@ def model_assets(
         "recommendations_model",
         "recommendations",
         {
-            "recommendations": "Ten products a person, by ALS on weighted behaviour, or the most "
-            "popular where the model has no history or is no better.",
+            "recommendations": "Ten products a person, by the week's champion of ALS, EASE and "
+            "item neighbours on weighted behaviour, or the most popular where there is no history "
+            "or none is better.",
             "similar_products": "Ten products like each product, by cosine of the item factors.",
         },
         ["ml_interactions", "ml_bought", "ml_visitors"],

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ml.als import AlsModel, AlsParams, confidence, explain, fit_als, recommend, similar_products
+from ml.als import (
+    AlsModel,
+    AlsParams,
+    confidence,
+    explain,
+    fit_als,
+    recommend,
+    similar_products,
+    warm_step,
+)
 from ml.als import top_n as take_top
 
 SMALL = sparse.csr_matrix(np.array([[4, 0, 1], [0, 2, 0], [3, 1, 0]], dtype=np.float32))
@@ -26,6 +35,20 @@ def test_user_factors_equal_the_closed_form() -> None:
     model = fit_als(SMALL, PARAMS)
     expected = closed_form_users(model.item_factors.astype(float), SMALL.toarray(), 2.0, 0.5)
     np.testing.assert_allclose(model.user_factors, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_warm_step_is_the_closed_form_on_either_side() -> None:
+    carried = np.array([[0.4, -0.2], [0.3, 0.9], [0.0, 0.0]], dtype=np.float32)  # the last is new
+    dense = SMALL.toarray()
+    users = closed_form_users(carried.astype(float), dense, 2.0, 0.5)
+    items = closed_form_users(users, dense.T, 2.0, 0.5)
+    model = warm_step(SMALL, carried, PARAMS)
+    np.testing.assert_allclose(model.item_factors, items, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        model.user_factors, closed_form_users(items, dense, 2.0, 0.5), rtol=1e-4, atol=1e-5
+    )
+    assert model.item_factors[2].any()
+    assert not warm_step(SMALL * 0, carried * 0, PARAMS).item_factors.any()
 
 
 def test_contributions_add_up_to_the_score() -> None:

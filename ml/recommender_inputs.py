@@ -1,0 +1,212 @@
+"""What was known on a partition's date, made ready for recommending; and the settings.
+
+Here: the window, the matrices, which product stays off whose list, popularity in its serving order.
+Not here: any fit (recommenders.py), and reading tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from ml.als import AlsParams
+from ml.cards import fingerprint
+from ml.interactions import (
+    InteractionMatrix,
+    Weighting,
+    bm25_weights,
+    build_matrix,
+    clean_interactions,
+)
+from ml.popularity import PopularityRanking, rank_by_popularity
+
+BOUGHT_SCHEMA = pa.schema([("person_id", pa.string()), ("product_id", pa.string())])
+VISITORS_SCHEMA = pa.schema([("person_id", pa.string())])
+MONDAY = 0
+
+
+@dataclass(frozen=True)
+class RecommendationParams:
+    """Settings of a recommendation run.
+
+    Attributes:
+        als: settings of the factorisation, until an anchor finds better ones.
+        als_alternatives: what an anchor tries against them on past days.
+        weighting: worth and half-life of interactions.
+        bm25_k1: saturation of repeated interest.
+        bm25_b: discount of long histories.
+        window_days: days of interactions that are read.
+        recent_days: window of popularity.
+        young_days: a log with fewer days before the partition is fitted in full every day.
+        validation_days: last days that the back-test predicts; at most a quarter of the days there
+            are.
+        top_n: products recommended to a person.
+        similar_n: similar products of a product.
+        min_products: persons with fewer distinct products in the window get the baseline.
+        exclude_bought: whether what a person has ever bought is kept off the lists; if not, it may
+            be recommended although it was seen.
+        min_validation_persons: with fewer, the gate serves the baseline.
+        max_validation_persons: at most so many are measured, evenly over the sorted ids.
+        min_tuning_persons: with fewer persons to judge by, `als` stands.
+        max_tuning_persons: at most so many are learned from in tuning, evenly over the sorted ids.
+        max_ease_products: EASE inverts a dense matrix of this size at most; with more products it
+            is no candidate.
+    """
+
+    als: AlsParams = field(default_factory=AlsParams)
+    als_alternatives: tuple[AlsParams, ...] = (
+        AlsParams(factors=64),
+        AlsParams(regularization=3.0),
+        AlsParams(regularization=30.0),
+    )
+    weighting: Weighting = field(default_factory=Weighting)
+    bm25_k1: float = 1.2
+    bm25_b: float = 0.2
+    window_days: int = 180
+    recent_days: int = 7
+    young_days: int = 28
+    validation_days: int = 7
+    top_n: int = 10
+    similar_n: int = 10
+    min_products: int = 2
+    exclude_bought: bool = True
+    min_validation_persons: int = 30
+    max_validation_persons: int = 5000
+    min_tuning_persons: int = 200
+    max_tuning_persons: int = 20_000
+    max_ease_products: int = 3000
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known on a date.
+
+    Attributes:
+        as_of: the date.
+        params: settings.
+        window: cleaned interactions of the window.
+        bought: BOUGHT_SCHEMA, pairs bought before the window.
+        visitors: VISITORS_SCHEMA.
+        data_from: date of the first interaction in the window; None where there is none.
+        data_to: of the last.
+        matrix: worth of the interactions.
+        weights: csr of the same pattern, by BM25: what the models learn from.
+        excluded: csr (n_persons, n_products), set where a product stays off the person's list.
+    """
+
+    as_of: date
+    params: RecommendationParams
+    window: pa.Table
+    bought: pa.Table
+    visitors: pa.Table
+    data_from: date | None
+    data_to: date | None
+    matrix: InteractionMatrix
+    weights: Any
+    excluded: Any
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all rows, in whatever order."""
+        return fingerprint(self.window) + fingerprint(self.bought) + fingerprint(self.visitors)
+
+    @property
+    def days(self) -> int:
+        """From the first interaction to the date, inclusive; 0 where there is none."""
+        return (self.as_of - self.data_from).days + 1 if self.data_from else 0
+
+    @property
+    def is_anchor(self) -> bool:
+        """Whether the date is one of a full fit: a Monday, or any while the log is young."""
+        return self.as_of.weekday() == MONDAY or self.days <= self.params.young_days
+
+    def popularity(self) -> PopularityRanking:
+        """Products by what everybody did lately."""
+        return popularity(self.window, self.as_of, self.params)
+
+
+def prepare(
+    interactions: pa.Table,
+    bought: pa.Table,
+    as_of: date,
+    params: RecommendationParams,
+    visitors: pa.Table | None = None,
+) -> Known:
+    """Cut the window and build the matrices.
+
+    Args:
+        interactions: INTERACTIONS_SCHEMA; rows before the window are left out.
+        bought: BOUGHT_SCHEMA.
+        as_of: partition date.
+        params: settings.
+        visitors: VISITORS_SCHEMA; None for nobody.
+
+    Raises:
+        ValueError: see `clean_interactions`.
+    """
+    window = clean_interactions(interactions)
+    first_day = as_of - timedelta(days=params.window_days - 1)
+    window = window.filter(pc.greater_equal(window["event_date"], pa.scalar(first_day)))
+    pairs = bought.select(BOUGHT_SCHEMA.names).cast(BOUGHT_SCHEMA).drop_null()
+    others = VISITORS_SCHEMA.empty_table() if visitors is None else visitors
+    others = others.select(VISITORS_SCHEMA.names).cast(VISITORS_SCHEMA).drop_null()
+    matrix = build_matrix(window, as_of, params.weighting)
+    orders = window.filter(pc.equal(window["interaction"], "order"))
+    ever_bought = pa.concat_tables([pairs, orders.select(BOUGHT_SCHEMA.names)])
+    return Known(
+        as_of=as_of,
+        params=params,
+        window=window,
+        bought=pairs,
+        visitors=others,
+        data_from=pc.min(window["event_date"]).as_py(),
+        data_to=pc.max(window["event_date"]).as_py(),
+        matrix=matrix,
+        weights=bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b),
+        excluded=_excluded(matrix, ever_bought, params),
+    )
+
+
+def popularity(window: pa.Table, as_of: date, params: RecommendationParams) -> PopularityRanking:
+    """Rank the products of a window as they would be served on its last day."""
+    return rank_by_popularity(
+        window, as_of, params.weighting, params.recent_days, params.window_days
+    )
+
+
+def popularity_scores(
+    ranking: PopularityRanking, matrix: InteractionMatrix
+) -> npt.NDArray[np.float64]:
+    """(n_products,) scores without ties, in the very order in which popularity is served."""
+    place = {product: i for i, product in enumerate(ranking.product_ids)}
+    last = len(place)
+    return np.array([-float(place.get(p, last)) for p in matrix.product_ids])
+
+
+def cells(pairs: pa.Table, person_ids: tuple[str, ...], product_ids: tuple[str, ...]) -> Any:
+    """Csr (persons, products), set where there is a pair; pairs of others are left out."""
+    persons = pc.index_in(pairs["person_id"], pa.array(person_ids, pa.string()))
+    products = pc.index_in(pairs["product_id"], pa.array(product_ids, pa.string()))
+    known = pc.and_(pc.is_valid(persons), pc.is_valid(products))
+    rows = persons.filter(known).to_numpy()
+    columns = products.filter(known).to_numpy()
+    shape = (len(person_ids), len(product_ids))
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+
+
+def _excluded(matrix: InteractionMatrix, pairs: pa.Table, params: RecommendationParams) -> Any:
+    bought = cells(pairs, matrix.person_ids, matrix.product_ids)
+    seen = (matrix.weights != 0).astype(np.float32)
+    if params.exclude_bought:
+        return (bought + seen).tocsr()
+    kept = (seen - seen.multiply(bought != 0)).tocsr()
+    kept.eliminate_zeros()
+    return kept
