@@ -86,9 +86,7 @@ class _Made:
         warning = "" if gate.served == "model" else gate.reason
         gates = {"": gate}
         reason = gate.reason
-        return cls(
-            metrics, gate.served, reason, warning, card, tables, drift, gates, state or {}
-        )
+        return cls(metrics, gate.served, reason, warning, card, tables, drift, gates, state or {})
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,7 @@ def _card(
         },
     )
     return card | {
+        "champion": name if choice.gate.served == "model" else "popularity",
         "lineage": {
             "anchor": choice.as_of.isoformat(),
             "parent_sha256": state.parent,
