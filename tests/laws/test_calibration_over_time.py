@@ -281,3 +281,36 @@ def test_predictions_that_did_not_come_true_warn_unless_they_are_few(probability
     )
     told = refused("assert_predictions_come_true", warehouse)
     assert [row[:2] for row in told] == [(DAYS[0], "purchase_propensity")] * warned
+
+
+OUTPUTS = ("recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
+           "model_metrics")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("named", "copies", "said"),
+    [("v", 1, []), ("other", 1, [(day(1), "purchase_propensity")]), ("v", 2, [(day(1), "m")])],
+)
+def test_a_version_that_is_missing_or_there_twice_is_refused(named, copies, said):
+    files = versions((1, "model", "a"))
+    files["model_versions"][day(1)] *= copies
+    files["purchase_propensity"] = {
+        one: [{"person_id": "p", "horizon_days": WEEK, "probability": 0.5, "model_version": named}]
+        # The second partition is of before versions were kept.
+        for one in (day(1), day(2))
+    }
+    warehouse = opened(models_behind(*TABLES, *OUTPUTS))
+    run(warehouse, files, [])
+    assert refused("assert_versions_are_complete", warehouse) == said
+
+
+def test_what_is_compared_is_sound_and_a_share_above_one_is_refused():
+    warehouse = opened()
+    run(warehouse, files_by_chance(), [])
+    assert refused("assert_calibration_is_sound", warehouse) == []
+    broken = (DAYS[0], "churn_risk")
+    warehouse.con.execute(
+        "update ml.model_calibration set mean_predicted = 1.5 "
+        "where partition_date = ? and model = ?", list(broken),
+    )  # fmt: skip
+    assert refused("assert_calibration_is_sound", warehouse) == [broken]
