@@ -37,6 +37,7 @@ _FAMILIES: Final[dict[str, _Train]] = {
     "experiments": training.analyse_experiments,
     "lifetime_value": training.predict_lifetime_value,
     "purchase_propensity": training.score_purchases,
+    "bandits": training.value_bandit_policies,
 }
 _MEND: Final = "`footfall rebuild --replace` puts a new one in its place"
 

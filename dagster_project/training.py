@@ -29,7 +29,7 @@ from ml.gate import GateDecision
 
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
-    "clv_predictions", "churn_risk", "purchase_propensity", "model_metrics",
+    "clv_predictions", "churn_risk", "purchase_propensity", "bandit_policies", "model_metrics",
 )  # fmt: skip
 
 
@@ -84,6 +84,7 @@ def output_schema(output: str) -> pa.Schema:
     """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
     from ml import (
         anomalies,
+        bandit_policies,
         cards,
         experiments,
         lifetime_value,
@@ -99,6 +100,7 @@ def output_schema(output: str) -> pa.Schema:
         "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
         "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
         "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
+        "bandit_policies": bandit_policies.BANDIT_POLICIES_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
     }
     return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
@@ -221,6 +223,23 @@ def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
     run = score_purchases(inputs.read("ml_purchase_examples", day, 1), day)
     tables = {"purchase_propensity": run.propensity}
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, say(run.shifts))
+
+
+def value_bandit_policies(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """What other policies would have brought in the recommendation slots."""
+    window = settings.settings.training_window_days
+    return _train(paths, "bandits", days, partial(_value_policies, window))
+
+
+def _value_policies(window: int, inputs: ModelInputs, day: date) -> _Made:
+    from ml.bandit_policies import value_policies
+
+    orders = inputs.read("ml_daily_orders", day, window)
+    run = value_policies(inputs.read("ml_impressions", day, window), orders, day)
+    tables = {"bandit_policies": run.policies}
+    return _Made(run.metrics, "statistics", run.reason, run.warning, run.card_bytes(), tables)
 
 
 def _prepare_worker() -> None:

@@ -46,6 +46,7 @@ def run_whole(home: Path, now: datetime = NOW) -> None:
         training.analyse_experiments(paths, settings, owed)
         training.predict_lifetime_value(paths, settings, owed)
         training.score_purchases(paths, settings, owed)
+        training.value_bandit_policies(paths, settings, owed)
         _build(paths, manifest, after_models | _scratch_of(manifest, after_models))
         publish(paths)
         warehouse.strike_off(paths, dbt_build.outboxes(manifest))

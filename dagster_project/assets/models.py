@@ -25,6 +25,11 @@ UNITS_FALL_AS_PLANNED = (
     "Warns where an experiment has a sample-ratio mismatch: assignment or logging is broken, and "
     "none of its results can be trusted.",
 )
+PROPENSITIES_ARE_PLAUSIBLE = (
+    "propensities_are_plausible",
+    "Warns where the logged probabilities of recommendations cannot be true: weights made of them "
+    "do not have the mean 1, and no value built on them can be trusted.",
+)
 TRAINING_POLICY = "in full for every partition; again on request where older days came later"
 INPUTS_ARE_UNCHANGED = (
     "model_inputs_are_unchanged",
@@ -208,4 +213,17 @@ def model_assets(
         retry,
         PEOPLE_ARE_ALIKE,
     )
-    return [recommendations, anomalies, experiments, lifetime_value, purchases]
+    bandits = _family(
+        "bandit_model",
+        "bandits",
+        {
+            "bandit_policies": "What ε-greedy, UCB1, KL-UCB, Thompson sampling, LinUCB and chance "
+            "would have brought in each recommendation slot, from logged impressions."
+        },
+        ["ml_impressions", "ml_daily_orders"],
+        training.value_bandit_policies,
+        partitions,
+        retry,
+        verdict=PROPENSITIES_ARE_PLAUSIBLE,
+    )
+    return [recommendations, anomalies, experiments, lifetime_value, purchases, bandits]

@@ -47,14 +47,18 @@ SOURCES_OF_THE_MODELS = {
     "clv_predictions": {"ml.clv_predictions"},
     "churn_risk": {"ml.churn_risk"},
     "purchase_propensity": {"ml.purchase_propensity"},
+    "bandit_policies": {"ml.bandit_policies"},
     "experiment_statistics": {"ml.experiment_statistics"},
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
     "ml_order_dates": {"inputs.sources"},
+    "ml_daily_orders": {"inputs.sources"},
+    "ml_impressions": {"inputs.sources"},
     # Every family writes metrics; the other names are lineage alone.
     "model_metrics": {
         "ml.model_metrics",
         "ml.anomaly_scores",
+        "ml.bandit_policies",
         "ml.clv_predictions",
         "ml.experiment_statistics",
         "ml.purchase_propensity",

@@ -30,6 +30,7 @@ WARNING_CHECKS = {
     "model_beats_its_baseline",
     "model_inputs_are_unchanged",
     "people_are_like_those_learned_from",
+    "propensities_are_plausible",
     "units_fall_to_variants_as_planned",
 }
 
@@ -94,6 +95,7 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
             "clv_predictions",
             "churn_risk",
             "purchase_propensity",
+            "bandit_policies",
             "experiment_statistics",
         )
     }
@@ -230,6 +232,9 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_inputs/ml_purchase_examples", "ml_outputs/purchase_propensity"),
         ("ml_outputs/purchase_propensity", "ml/model_metrics"),
         ("ml/purchase_propensity", "marts/customer_360"),
+        ("core/fct_product_interactions", "ml_outputs/bandit_policies"),
+        ("ml_outputs/bandit_policies", "ml/bandit_policies"),
+        ("ml_outputs/bandit_policies", "ml/model_metrics"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),
@@ -255,6 +260,7 @@ def test_a_range_is_one_run_and_the_warehouse_has_one_writer(defs):
         "experiment_model",
         "lifetime_value_model",
         "purchase_model",
+        "bandit_model",
     ):
         op = defs.resolve_job_def("daily").get_node_named(name).definition
         assert op.pool == "warehouse", name

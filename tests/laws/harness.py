@@ -49,6 +49,7 @@ REBUILT_TABLES = (
     "int_person_attributes", "int_person_consents", "dim_countries", "dim_currencies",
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "clv_predictions", "churn_risk", "purchase_propensity", "experiment_statistics",
+    "bandit_policies",
     "experiment_results",
 )  # fmt: skip
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)

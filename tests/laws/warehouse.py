@@ -54,6 +54,12 @@ _ML_TABLES = {
     "purchase_propensity": "partition_date date, person_id varchar, horizon_days integer,"
     " is_baseline boolean, probability double, base_log_odds double, contributions double[],"
     " explanation varchar, model_version varchar",
+    "bandit_policies": "partition_date date, list_id varchar, position integer, policy varchar,"
+    " reward varchar, method varchar, is_better boolean, value double, ci_low double,"
+    " ci_high double, standard_error double, logged_value double, difference double,"
+    " difference_low double, difference_high double, lift double, aov_change double,"
+    " aov_change_low double, aov_change_high double, impressions bigint,"
+    " effective_impressions double, mean_weight double, model_version varchar",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
     "experiment_statistics": "partition_date date, experiment varchar, metric varchar,"
