@@ -49,8 +49,9 @@ BANDIT_POLICIES_SCHEMA = pa.schema(
     + [(name, pa.string()) for name in ("policy", "reward", "method")]
     + [("is_better", pa.bool_())]
     + [(name, pa.float64()) for name in _NUMBERS]
-    + [("impressions", pa.int64()), ("effective_impressions", pa.float64())]
-    + [("mean_weight", pa.float64()), ("model_version", pa.string())]
+    + [("impressions", pa.int64())]
+    + [(n, pa.float64()) for n in ("effective_impressions", "effective_rewards", "mean_weight")]
+    + [("model_version", pa.string())]
 )
 Row = dict[str, Any]
 
@@ -150,15 +151,16 @@ def _rows(slot: ValuedSlot, orders: int, params: BanditParams) -> Iterator[Row]:
             one = slot.valued[policy, reward]
             logged = float(one.rewards.mean())
             for found in one.estimates(params.level):
-                gain, error = found.gain, found.gain_error
+                is_known = found.effective_rewards >= params.min_rewards
+                gain, error = found.gain, found.gain_error if is_known else np.nan
                 low, high = gain - reach * error, gain + reach * error
+                bounds = (found.low, found.high) if is_known else (np.nan, np.nan)
                 # An order in so many impressions: a gain of each is that many gains of an order.
                 per_order = slot.shown / orders if reward == "revenue" and orders else np.nan
-                is_known = found.effective_impressions >= params.min_effective
                 numbers = (
-                    found.value, found.low, found.high, found.standard_error, logged, gain, low,
-                    high, gain / logged if logged > 0 else np.nan, gain * per_order,
-                    low * per_order, high * per_order,
+                    found.value, *bounds, found.standard_error, logged, gain, low, high,
+                    gain / logged if logged > 0 else np.nan, gain * per_order, low * per_order,
+                    high * per_order,
                 )  # fmt: skip
                 yield {
                     "list_id": slot.list_id,
@@ -166,10 +168,11 @@ def _rows(slot: ValuedSlot, orders: int, params: BanditParams) -> Iterator[Row]:
                     "policy": policy,
                     "reward": reward,
                     "method": found.method,
-                    "is_better": bool(is_known and gain > reach_of_all * error),
+                    "is_better": bool(gain > reach_of_all * error),
                     **{name: _number(x) for name, x in zip(_NUMBERS, numbers, strict=True)},
                     "impressions": one.rewards.size,
                     "effective_impressions": found.effective_impressions,
+                    "effective_rewards": found.effective_rewards,
                     "mean_weight": float(one.weights.mean()),
                 }
 

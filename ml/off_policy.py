@@ -30,6 +30,8 @@ class ValueEstimate:
         standard_error: of the value; by the delta method for SNIPS.
         low, high: interval at the chosen level, normal.
         effective_impressions: (Σw)²/Σw²: so many impressions of the policy's own tell as much.
+        effective_rewards: (Σwr)²/Σ(wr)²: so many equal rewards tell as much. Intervals take sums to
+            be normal, which a few are not.
         gain: value less what the impressions brought, a mean.
         gain_error: its standard error; of the difference in each impression, as both are of the
             same ones.
@@ -41,6 +43,7 @@ class ValueEstimate:
     low: float
     high: float
     effective_impressions: float
+    effective_rewards: float
     gain: float
     gain_error: float
 
@@ -89,11 +92,10 @@ def policy_value(
     def estimate(method: str, value: float, influence: Floats) -> ValueEstimate:
         error = standard_error(influence, whose)
         reach = float(-special.ndtri((1 - level) / 2)) * error
-        squares = float(np.sum(weights**2))
-        effective = float(weights.sum() ** 2 / squares) if squares else 0.0
+        effective = _effective(weights), _effective(weights * gained)
         gain_error = standard_error(influence - (gained - brought), whose)
         bounds = value - reach, value + reach
-        return ValueEstimate(method, value, error, *bounds, effective, value - brought, gain_error)
+        return ValueEstimate(method, value, error, *bounds, *effective, value - brought, gain_error)
 
     def mean(method: str, terms: Floats) -> ValueEstimate:
         return estimate(method, float(terms.mean()), terms - terms.mean())
@@ -107,6 +109,11 @@ def policy_value(
         shown, expected, _ = _arrays(predicted, predicted_of_target, rewards)
         estimates.append(mean("DR", expected + weights * (gained - shown)))
     return estimates
+
+
+def _effective(parts: Floats) -> float:
+    squares = float(np.sum(parts**2))
+    return float(parts.sum() ** 2 / squares) if squares else 0.0
 
 
 def standard_error(influence: Floats, units: npt.NDArray[np.int64]) -> float:

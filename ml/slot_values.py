@@ -30,7 +30,7 @@ class BanditParams:
         offered_days: what was not shown for so long before the valued days is no longer offered.
         min_impressions: a slot with fewer to learn from, or to value, has no rows.
         min_visitors: nor has one that fewer were shown to on the valued days.
-        min_effective: a policy that fewer effective impressions speak for is not called better.
+        min_rewards: with fewer effective rewards a value has no interval, and is not called better.
         max_impressions: at most so many of a slot are valued, evenly over its days.
         deepest: positions further down are left out.
         contexts: favourite categories that LinUCB tells apart.
@@ -47,7 +47,7 @@ class BanditParams:
     offered_days: int = 28
     min_impressions: int = 100
     min_visitors: int = 30
-    min_effective: float = 50.0
+    min_rewards: float = 10.0
     max_impressions: int = 20_000
     deepest: int = 10
     contexts: int = 20

@@ -59,7 +59,8 @@ _ML_TABLES = {
     " ci_high double, standard_error double, logged_value double, difference double,"
     " difference_low double, difference_high double, lift double, aov_change double,"
     " aov_change_low double, aov_change_high double, impressions bigint,"
-    " effective_impressions double, mean_weight double, model_version varchar",
+    " effective_impressions double, effective_rewards double, mean_weight double,"
+    " model_version varchar",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
     "experiment_statistics": "partition_date date, experiment varchar, metric varchar,"

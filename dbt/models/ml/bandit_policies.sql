@@ -33,6 +33,7 @@ files as (
         aov_change_high,
         impressions,
         effective_impressions,
+        effective_rewards,
         mean_weight,
         model_version,
     from {{ source('ml', 'bandit_policies') }}

@@ -32,6 +32,7 @@ final as (
         or not coalesce(abs(value - logged_value - difference) < 1e-9 * (1 + abs(value)), true)
         or not coalesce(difference between difference_low and difference_high, true)
         or not coalesce(aov_change between aov_change_low and aov_change_high, true)
+        or (ci_low is null) <> (ci_high is null)
         or not coalesce(effective_impressions between 0 and impressions + 1e-6, false)
         or (is_better and not coalesce(difference_low > 0, false))
         or (reward <> 'revenue' and aov_change is not null)
