@@ -30,8 +30,9 @@ class ValueEstimate:
         standard_error: of the value; by the delta method for SNIPS.
         low, high: interval at the chosen level, normal.
         effective_impressions: (Σw)²/Σw²: so many impressions of the policy's own tell as much.
-        effective_rewards: (Σwr)²/Σ(wr)²: so many equal rewards tell as much. Intervals take sums to
-            be normal, which a few are not.
+        effective_rewards: these times the share of impressions that brought anything: so many
+            rewards are to be expected in them. Intervals take sums to be normal; of a few they are
+            not, least of all where none came by chance.
         gain: value less what the impressions brought, a mean.
         gain_error: its standard error; of the difference in each impression, as both are of the
             same ones.
@@ -87,21 +88,24 @@ def policy_value(
     whose = np.arange(gained.size) if units is None else np.asarray(units, np.int64)
     if whose.shape != gained.shape:
         raise ValueError("every impression was shown to one unit")
-    brought = float(gained.mean())
+    brought, total = float(gained.mean()), float(weights.sum())
 
     def estimate(method: str, value: float, influence: Floats) -> ValueEstimate:
         error = standard_error(influence, whose)
         reach = float(-special.ndtri((1 - level) / 2)) * error
-        effective = _effective(weights), _effective(weights * gained)
+        squares = float(np.sum(weights**2))
+        effective = total**2 / squares if squares else 0.0
         gain_error = standard_error(influence - (gained - brought), whose)
         bounds = value - reach, value + reach
-        return ValueEstimate(method, value, error, *bounds, *effective, value - brought, gain_error)
+        rewards_told = effective * float(np.mean(gained != 0))
+        return ValueEstimate(
+            method, value, error, *bounds, effective, rewards_told, value - brought, gain_error
+        )
 
     def mean(method: str, terms: Floats) -> ValueEstimate:
         return estimate(method, float(terms.mean()), terms - terms.mean())
 
     estimates = [mean("IPS", weights * gained)]
-    total = float(weights.sum())
     ratio = float((weights * gained).sum()) / total if total > 0 else math.nan
     scale = gained.size / total if total > 0 else math.nan
     estimates.append(estimate("SNIPS", ratio, weights * (gained - ratio) * scale))
@@ -109,11 +113,6 @@ def policy_value(
         shown, expected, _ = _arrays(predicted, predicted_of_target, rewards)
         estimates.append(mean("DR", expected + weights * (gained - shown)))
     return estimates
-
-
-def _effective(parts: Floats) -> float:
-    squares = float(np.sum(parts**2))
-    return float(parts.sum() ** 2 / squares) if squares else 0.0
 
 
 def standard_error(influence: Floats, units: npt.NDArray[np.int64]) -> float:

@@ -10,10 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from ml.simulation import DayFile
-from tests.laws.log_rows import LOG_COLUMNS, log_row
+from tests.laws.log_rows import log_row
 from tests.laws.warehouse import Row
 
-_MONEY = ("price", "quantity", "revenue")
+_COLUMNS = (
+    "event_id", "anonymous_id", "device_id", "user_id", "page_path", "order_id", "currency",
+    "product_id", "impression_id", "device_type", "country", "properties",
+)  # fmt: skip
+_NUMBERS = ("price", "quantity", "revenue")
 
 
 def rows_of(file: DayFile, names: Collection[str]) -> Iterator[Row]:
@@ -24,9 +28,9 @@ def rows_of(file: DayFile, names: Collection[str]) -> Iterator[Row]:
         if name not in names:
             continue
         event["properties"] = json.dumps(event.get("properties") or {})
-        money = {key: Decimal(str(event[key])) for key in _MONEY if event.get(key) is not None}
+        numbers = {key: Decimal(str(event[key])) for key in _NUMBERS if event.get(key) is not None}
         at = datetime.fromisoformat(event.pop("event_ts").removesuffix("Z")).replace(tzinfo=None)
-        columns = {key: value for key, value in (event | money).items() if key in LOG_COLUMNS}
+        columns = {key: value for key, value in event.items() if key in _COLUMNS} | numbers
         yield log_row(
             columns.pop("event_id"), name, at, arrival_date=file.date,
             **columns | {"source": "web", "source_file": f"web/{file.date}/{file.name}",

@@ -17,7 +17,7 @@ from tests.unit.ml.slot_simulation import AS_OF, SlotShop
 SHOP = SlotShop()
 TRUE = {"click": SHOP.clicked, "revenue": SHOP.clicked * SHOP.buys * SHOP.price}
 QUICK = BanditParams(draws=20)
-SEEDS = 40
+SEEDS = 30
 
 
 @cache
@@ -29,7 +29,7 @@ def trials() -> list[tuple[str, str, str, float, float, bool, float]]:
     fresh = SHOP.slates(np.random.default_rng(99), 2000)[0]
     found = []
     for seed in range(SEEDS):
-        slots, _ = slots_of(sorted_impressions(SHOP.log(seed)), 10)
+        slots, _ = slots_of(sorted_impressions(SHOP.log(seed, 200, 120)), 10)
         slot, period = slots[1], period_of(slots, AS_OF, 1, QUICK)
         valued = value_slot(slot, period, QUICK)
         assert implausible([valued], QUICK) == ""
@@ -59,12 +59,10 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(method):
     held = [
         one[5] for one in trials() if one[1:3] == ("click", method) and one[6] >= QUICK.min_rewards
     ]
-    # Trials of one shop depend on each other: 40 shops would give .95 ± .035 each by itself.
+    # Trials of one shop depend on each other: 30 shops would give .95 ± .04 each by itself. With
+    # errors of half the size they would hold it in .67.
     assert len(held) > 3 * SEEDS
     assert 0.85 < np.mean(held) <= 1
-    # With fewer rewards they hold it less: that is why there is no interval then.
-    few = [one[5] for one in trials() if one[2] == method and one[6] < 5]
-    assert np.mean(few) < 0.8
 
 
 def test_estimates_are_right_on_average_and_a_model_of_rewards_makes_them_steadier():
