@@ -31,8 +31,8 @@ from ml.gate import GateDecision
 
 OUTPUTS = (
     "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
-    "clv_predictions", "churn_risk", "purchase_propensity", "next_products", "model_metrics",
-    "model_versions", "purchase_outcomes",
+    "clv_predictions", "churn_risk", "purchase_propensity", "next_products", "bandit_policies",
+    "model_metrics", "model_versions", "purchase_outcomes",
 )  # fmt: skip
 
 
@@ -107,6 +107,7 @@ def output_schema(output: str) -> pa.Schema:
     """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
     from ml import (
         anomalies,
+        bandit_policies,
         cards,
         experiments,
         lifetime_value,
@@ -127,6 +128,7 @@ def output_schema(output: str) -> pa.Schema:
         "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
         "next_products": next_products.NEXT_PRODUCTS_SCHEMA,
         "purchase_outcomes": purchase_outcomes.PURCHASE_OUTCOMES_SCHEMA,
+        "bandit_policies": bandit_policies.BANDIT_POLICIES_SCHEMA,
         "model_metrics": cards.MODEL_METRICS_SCHEMA,
         "model_versions": model_versions.MODEL_VERSIONS_SCHEMA,
     }
@@ -305,6 +307,23 @@ def _score_purchases(inputs: ModelInputs, day: date) -> _Made:
     return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, say(run.shifts))
 
 
+def value_bandit_policies(
+    paths: StatePaths, settings: Settings, days: Sequence[date]
+) -> dict[date, TrainedPartition]:
+    """What other policies would have brought in the recommendation slots."""
+    window = settings.settings.training_window_days
+    return _train(paths, "bandits", days, partial(_each, partial(_value_policies, window)))
+
+
+def _value_policies(window: int, inputs: ModelInputs, day: date) -> _Made:
+    from ml.bandit_policies import value_policies
+
+    orders = inputs.read("ml_daily_orders", day, window)
+    run = value_policies(inputs.read("ml_impressions", day, window), orders, day)
+    tables = {"bandit_policies": run.policies}
+    return _Made(run.metrics, "statistics", run.reason, run.warning, run.card_bytes(), tables)
+
+
 def _prepare_worker() -> None:
     """One thread a process, since all processors have one; and what every partition needs."""
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -436,4 +455,5 @@ FAMILIES: Final[dict[str, Train]] = {
     "experiments": analyse_experiments,
     "lifetime_value": predict_lifetime_value,
     "purchase_propensity": score_purchases,
+    "bandits": value_bandit_policies,
 }

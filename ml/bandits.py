@@ -44,6 +44,12 @@ class Policy(Protocol):
         """
         ...
 
+    def indices(
+        self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator
+    ) -> Floats:
+        """What the arms are ranked by, but for exploring beside it; see `choose`, (runs, arms)."""
+        ...
+
 
 @dataclass(frozen=True)
 class EpsilonGreedy:
@@ -55,8 +61,14 @@ class EpsilonGreedy:
         """See `Policy`."""
         runs, arms = pulls.shape
         explores = rng.random(runs) < self.epsilon
-        best = _best(successes / pulls)
+        best = _best(self.indices(pulls, successes, step, rng))
         return np.where(explores, rng.integers(arms, size=runs), best)
+
+    def indices(
+        self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator
+    ) -> Floats:
+        """See `Policy`."""
+        return successes / pulls
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,13 @@ class Ucb1:
 
     def choose(self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator) -> Ints:
         """See `Policy`."""
-        bounds = successes / pulls + np.sqrt(2 * math.log(step) / pulls)
-        return _best(bounds)
+        return _best(self.indices(pulls, successes, step, rng))
+
+    def indices(
+        self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator
+    ) -> Floats:
+        """See `Policy`."""
+        return np.asarray(successes / pulls + np.sqrt(2 * math.log(step) / pulls))
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,12 @@ class KlUcb:
     """The arm with the highest probability q that is credible: n kl(mean, q) ≤ ln t."""
 
     def choose(self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator) -> Ints:
+        """See `Policy`."""
+        return _best(self.indices(pulls, successes, step, rng))
+
+    def indices(
+        self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator
+    ) -> Floats:
         """See `Policy`."""
         means = successes / pulls
         # kl(p, q) ≤ c where p ln q + (1 − p) ln(1 − q) ≥ −H(p) − c.
@@ -85,7 +108,7 @@ class KlUcb:
                 special.xlogy(means, middle) + special.xlog1py(1 - means, -middle) >= least
             )
             low, high = np.where(is_credible, middle, low), np.where(is_credible, high, middle)
-        return _best(low)
+        return low
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,13 @@ class Thompson:
 
     def choose(self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator) -> Ints:
         """See `Policy`."""
-        return _best(rng.beta(successes + 1, pulls - successes + 1))
+        return _best(self.indices(pulls, successes, step, rng))
+
+    def indices(
+        self, pulls: Floats, successes: Floats, step: int, rng: np.random.Generator
+    ) -> Floats:
+        """See `Policy`."""
+        return rng.beta(successes + 1, pulls - successes + 1)
 
 
 def _best(indices: Floats) -> Ints:
@@ -212,6 +241,18 @@ class LinUcb:
     def choose(self, context: Floats) -> int:
         """The arm with the highest bound, the first of equals."""
         return int(np.argmax(self.bounds(context)))
+
+    def learn_sums(self, contexts: Floats, pulls: Floats, pays: Floats) -> None:
+        """Take up many choices at once: as `learn` of each, in any order.
+
+        Args:
+            contexts: those that there were, (n, features).
+            pulls: how often each arm was chosen in each, (arms, n).
+            pays: what it has paid there in sum, (arms, n).
+        """
+        seen = np.einsum("an,ni,nj->aij", pulls, contexts, contexts)
+        self._inverse = np.linalg.inv(np.linalg.inv(self._inverse) + seen)
+        self._sums += pays @ contexts
 
     def learn(self, arm: int, context: Floats, pay: float) -> None:
         """Take up what a choice has paid (Sherman and Morrison's update)."""

@@ -30,6 +30,12 @@ class ValueEstimate:
         standard_error: of the value; by the delta method for SNIPS.
         low, high: interval at the chosen level, normal.
         effective_impressions: (Σw)²/Σw²: so many impressions of the policy's own tell as much.
+        effective_rewards: these times the share of impressions that brought anything: so many
+            rewards are to be expected in them. Intervals take sums to be normal; of a few they are
+            not, least of all where none came by chance.
+        gain: value less what the impressions brought, a mean.
+        gain_error: its standard error; of the difference in each impression, as both are of the
+            same ones.
     """
 
     method: str
@@ -38,6 +44,9 @@ class ValueEstimate:
     low: float
     high: float
     effective_impressions: float
+    effective_rewards: float
+    gain: float
+    gain_error: float
 
 
 def policy_value(
@@ -47,6 +56,7 @@ def policy_value(
     *,
     predicted: npt.ArrayLike | None = None,
     predicted_of_target: npt.ArrayLike | None = None,
+    units: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> list[ValueEstimate]:
     """Estimate the value of a target policy from logged impressions.
@@ -57,6 +67,8 @@ def policy_value(
         target: probability with which the target policy would have chosen it, (n,).
         predicted: a model's reward of what was shown, (n,), not fitted to these very rewards.
         predicted_of_target: the model's reward expected under the target policy, (n,).
+        units: to whom each was shown, whole numbers from 0, (n,): what one person is shown is not
+            independent, so errors are of sums by unit. None for a unit each.
         level: of the intervals.
 
     Returns:
@@ -73,16 +85,48 @@ def policy_value(
     if not ((wanted >= 0) & (wanted <= 1)).all():
         raise ValueError("a probability of the target policy lies between 0 and 1")
     weights = wanted / logged
-    estimates = [_mean("IPS", weights * gained, weights, level)]
-    total = weights.sum()
-    value = float((weights * gained).sum() / total) if total > 0 else math.nan
-    error = float(np.sqrt(np.sum((weights * (gained - value)) ** 2)) / total) if total else math.nan
-    estimates.append(_estimate("SNIPS", value, error, weights, level))
+    whose = np.arange(gained.size) if units is None else np.asarray(units, np.int64)
+    if whose.shape != gained.shape:
+        raise ValueError("every impression was shown to one unit")
+    brought, total = float(gained.mean()), float(weights.sum())
+
+    def estimate(method: str, value: float, influence: Floats) -> ValueEstimate:
+        error = standard_error(influence, whose)
+        reach = float(-special.ndtri((1 - level) / 2)) * error
+        squares = float(np.sum(weights**2))
+        effective = total**2 / squares if squares else 0.0
+        gain_error = standard_error(influence - (gained - brought), whose)
+        bounds = value - reach, value + reach
+        rewards_told = effective * float(np.mean(gained != 0))
+        return ValueEstimate(
+            method, value, error, *bounds, effective, rewards_told, value - brought, gain_error
+        )
+
+    def mean(method: str, terms: Floats) -> ValueEstimate:
+        return estimate(method, float(terms.mean()), terms - terms.mean())
+
+    estimates = [mean("IPS", weights * gained)]
+    ratio = float((weights * gained).sum()) / total if total > 0 else math.nan
+    scale = gained.size / total if total > 0 else math.nan
+    estimates.append(estimate("SNIPS", ratio, weights * (gained - ratio) * scale))
     if predicted is not None and predicted_of_target is not None:
         shown, expected, _ = _arrays(predicted, predicted_of_target, rewards)
-        corrected = expected + weights * (gained - shown)
-        estimates.append(_mean("DR", corrected, weights, level))
+        estimates.append(mean("DR", expected + weights * (gained - shown)))
     return estimates
+
+
+def standard_error(influence: Floats, units: npt.NDArray[np.int64]) -> float:
+    """Of a mean, from what each impression adds to it; nan for one unit alone.
+
+    Args:
+        influence: with mean 0, (n,).
+        units: whole numbers from 0, (n,); impressions of one unit may depend on each other.
+    """
+    sums = np.bincount(units, weights=influence)
+    count = np.unique(units).size
+    if count < 2:
+        return math.nan
+    return float(np.sqrt(np.sum(sums**2) * count / (count - 1)) / influence.size)
 
 
 def _arrays(*given: npt.ArrayLike) -> tuple[Floats, ...]:
@@ -94,17 +138,3 @@ def _arrays(*given: npt.ArrayLike) -> tuple[Floats, ...]:
     if not all(np.isfinite(one).all() for one in arrays):
         raise ValueError("rewards and probabilities are finite numbers")
     return arrays
-
-
-def _mean(method: str, terms: Floats, weights: Floats, level: float) -> ValueEstimate:
-    error = float(terms.std(ddof=1) / math.sqrt(terms.size))
-    return _estimate(method, float(terms.mean()), error, weights, level)
-
-
-def _estimate(
-    method: str, value: float, error: float, weights: Floats, level: float
-) -> ValueEstimate:
-    reach = float(-special.ndtri((1 - level) / 2)) * error
-    squares = float(np.sum(weights**2))
-    effective = float(weights.sum() ** 2 / squares) if squares else 0.0
-    return ValueEstimate(method, value, error, value - reach, value + reach, effective)

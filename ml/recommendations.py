@@ -253,5 +253,5 @@ def _card(
             "sha256": state.sha256(),
             "champion": name,
             "als": asdict(choice.als),
-        }
+        },
     }

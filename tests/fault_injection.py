@@ -25,7 +25,7 @@ _children = multiprocessing.get_context("forkserver")
 _children.set_forkserver_preload(
     ["dagster_project.loading", "great_expectations", "dbt.cli.main", "dbt.task.build", "sqlparse",
      "dbt.adapters.duckdb", "pyarrow.dataset", "ml.recommendations", "ml.anomalies",
-     "ml.lifetime_value", "ml.next_products", "ml.purchase_propensity",
+     "ml.lifetime_value", "ml.next_products", "ml.purchase_propensity", "ml.bandit_policies",
      "implicit.cpu.als"]
 )  # fmt: skip
 # A run takes ten; one that does not end on a busy machine within this hangs.

@@ -34,7 +34,13 @@ TRAINING_POLICY = {
     "experiments": _IN_FULL,
     "lifetime_value": _IN_FULL,
     "purchase_propensity": _IN_FULL,
+    "bandits": _IN_FULL,
 }
+PROPENSITIES_ARE_PLAUSIBLE = (
+    "propensities_are_plausible",
+    "Warns where the logged probabilities of recommendations cannot be true: weights made of them "
+    "do not have the mean 1, and no value built on them can be trusted.",
+)
 INPUTS_ARE_UNCHANGED = (
     "model_inputs_are_unchanged",
     "Warns where an older day was loaded after later models were trained: they are stale until "
@@ -257,4 +263,19 @@ def model_assets(
         retry,
         PEOPLE_ARE_ALIKE,
     )
-    return [recommendations, next_products, anomalies, experiments, lifetime_value, purchases]
+    bandits = _family(
+        "bandit_model",
+        "bandits",
+        {
+            "bandit_policies": "What ε-greedy, UCB1, KL-UCB, Thompson sampling, LinUCB and chance "
+            "would have brought in each recommendation slot, from logged impressions."
+        },
+        ["ml_impressions", "ml_daily_orders"],
+        training.value_bandit_policies,
+        partitions,
+        retry,
+        verdict=PROPENSITIES_ARE_PLAUSIBLE,
+    )
+    return [
+        recommendations, next_products, anomalies, experiments, lifetime_value, purchases, bandits,
+    ]  # fmt: skip

@@ -27,6 +27,7 @@ _STEPS = {
     "experiment_model": "experiments",
     "lifetime_value_model": "lifetime value",
     "purchase_model": "purchase likelihood",
+    "bandit_model": "recommendation policies",
     "published_marts": "publish",
 }
 

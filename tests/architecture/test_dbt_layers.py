@@ -8,6 +8,7 @@ CONTRACTED = {"core", "marts", "ml", "dq"}
 # Those that one source stands for in lineage, beside recommendations.
 EVERY_FAMILY = {
     "ml.anomaly_scores",
+    "ml.bandit_policies",
     "ml.clv_predictions",
     "ml.experiment_statistics",
     "ml.next_products",
@@ -61,10 +62,13 @@ SOURCES_OF_THE_MODELS = {
     "purchase_propensity": {"ml.purchase_propensity"},
     "next_products": {"ml.next_products"},
     "purchase_outcomes": {"ml.purchase_outcomes"},
+    "bandit_policies": {"ml.bandit_policies"},
     "experiment_statistics": {"ml.experiment_statistics"},
     # Orders as they were known on a date are worth what the source says that its rows are.
     "ml_experiment_acts": {"inputs.sources"},
     "ml_order_dates": {"inputs.sources"},
+    "ml_daily_orders": {"inputs.sources"},
+    "ml_impressions": {"inputs.sources"},
     # As are sessions, which a source may cut itself.
     "ml_sessions": {"inputs.sources"},
     # Every family writes these; the other names are lineage alone.

@@ -33,6 +33,7 @@ WARNING_CHECKS = {
     "buyers_are_like_those_of_before",
     "people_are_like_those_learned_from",
     "assert_predictions_come_true",
+    "propensities_are_plausible",
     "units_fall_to_variants_as_planned",
 }
 
@@ -99,6 +100,7 @@ def test_every_model_of_dbt_that_outlives_a_run_is_an_asset(specs):
             "purchase_propensity",
             "next_products",
             "purchase_outcomes",
+            "bandit_policies",
             "experiment_statistics",
         )
     }
@@ -241,6 +243,9 @@ def test_every_check_says_what_it_demands(defs):
         ("ml_outputs/purchase_outcomes", "ml/model_calibration"),
         ("ml_outputs/clv_predictions", "ml/model_calibration"),
         ("ml_outputs/clv_predictions", "ml/model_versions"),
+        ("core/fct_product_interactions", "ml_outputs/bandit_policies"),
+        ("ml_outputs/bandit_policies", "ml/bandit_policies"),
+        ("ml_outputs/bandit_policies", "ml/model_metrics"),
         ("ml/recommendations", "marts/customer_360"),
         ("marts/customer_360", "published_marts"),
         ("dq/arrivals_daily", "published_marts"),
@@ -267,6 +272,7 @@ def test_a_range_is_one_run_and_the_warehouse_has_one_writer(defs):
         "lifetime_value_model",
         "purchase_model",
         "next_product_model",
+        "bandit_model",
     ):
         op = defs.resolve_job_def("daily").get_node_named(name).definition
         assert op.pool == "warehouse", name

@@ -51,7 +51,7 @@ REBUILT_TABLES = (
     "anomaly_scores", "model_metrics", "recommendations", "similar_products",
     "clv_predictions", "churn_risk", "purchase_propensity", "experiment_statistics",
     "experiment_results", "next_products", "int_model_versions", "model_versions",
-    "purchase_outcomes", "model_calibration",
+    "purchase_outcomes", "model_calibration", "bandit_policies",
 )  # fmt: skip
 TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 # Views over records, which are no function of the log: they hold what was published and when, so

@@ -38,12 +38,43 @@ def file_access(key: str, when: str, person: int, folder: str) -> Row:
                  device_id=f"d{person}", properties=properties)  # fmt: skip
 
 
+def recommendation(
+    key: str, name: str, when: str, person: int, product: int, **said: object
+) -> Row:
+    """A product is shown on the home page, or clicked there."""
+    properties = json.dumps({"list_id": "home", **said})
+    return event(f"{name}{key}", name, when, f"v{person}", product_id=f"p{product}",
+                 impression_id=f"i{key}", properties=properties)  # fmt: skip
+
+
+def recommended(number: int, chance: random.Random) -> list[Row]:
+    """A day's first places: each of six products alike; the last of them is clicked more."""
+    rows: list[Row] = []
+    for person in range(PERSONS):
+        key, product = f"{number}-{person}", chance.randrange(6)
+        shown = {"position": 1, "propensity": 1 / 6}
+        rows.append(recommendation(key, "recommendation_shown", f"{number:02} 10:00", person,
+                                   product, **shown))  # fmt: skip
+        if chance.random() < (0.5 if product == 5 else 0.1):
+            rows.append(recommendation(key, "recommendation_clicked", f"{number:02} 10:01", person,
+                                       product))  # fmt: skip
+            rows.append(order_of(key, f"{number:02} 10:02", person, product))
+    return rows
+
+
+def order_of(key: str, when: str, person: int, product: int, **columns: object) -> Row:
+    """An order of one product."""
+    return event(f"r{key}", "order_completed", when, f"v{person}", order_id=f"r{key}",
+                 product_id=f"p{product}", **{"price": Decimal(9), **columns})  # fmt: skip
+
+
 def the_shop_up_to_d() -> list[Row]:
     """Twenty days of 48 persons with two tastes; half log in and open files, a quarter read on.
 
-    Everybody orders now and then. Two of those turn out to be one on the fifth day.
+    Everybody orders now and then, and is shown a recommendation. Two of those turn out to be one on
+    the fifth day.
     """
-    chance = random.Random(4)
+    chance, shown = random.Random(4), random.Random(5)
     rows: list[Row] = []
     for number in range(1, 21):
         today: list[Row] = []
@@ -65,8 +96,9 @@ def the_shop_up_to_d() -> list[Row]:
             for look, product in enumerate(chance.sample(taste, 2)):
                 when = f"{number:02} 08:{10 + look}"
                 seen = event(
-                    f"s{name}-{look}", "product_viewed", when, who, product_id=f"p{product}"
-                )
+                    f"s{name}-{look}", "product_viewed", when, who, product_id=f"p{product}",
+                    category=f"c{person % 3}",
+                )  # fmt: skip
                 today.append(seen)
             if (number * (1 + person % 3) + person) % 11 == 0:
                 bought = event(
@@ -85,6 +117,7 @@ def the_shop_up_to_d() -> list[Row]:
                     file_access(f"{name}-{nth}", f"{number:02} 09:{10 + nth}", person, folder)
                     for nth, folder in enumerate(folders)
                 ]
+        today += recommended(number, shown)
         if number == 5:
             today += [account(f"05 09:{person:02}", person, "mine") for person in (2, 6)]
         rows += arriving(day(number), today)
@@ -111,7 +144,18 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     # More views in a minute of the day before D than a person makes.
     fast = [view(f"f{person}-{nth}", f"19 07:00:{nth:02}", f"v{person}")
             for person in range(PERSONS) for nth in range(4)]  # fmt: skip
-    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met, *looked, *fast])
+    clicked = [recommendation(f"18-{person}", "recommendation_clicked", "18 20:00", person, product)
+               for person in range(PERSONS) for product in range(6)]  # fmt: skip
+    clicked = [dict(row, event_id=f"{row['event_id']}-{row['product_id']}") for row in clicked]
+    liked = [event(f"k{person}-{nth}", "product_viewed", f"04 07:{nth:02}", f"v{person}",
+                   product_id="p0", category="liked late")
+             for person in range(8) for nth in range(40)]  # fmt: skip
+    yield (
+        day(21),
+        arriving(
+            day(21), [*logins, *failed, *opened, newcomer, *met, *looked, *fast, *clicked, *liked]
+        ),
+    )
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",
@@ -125,8 +169,15 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
              event_ts=datetime(2025, 5, 18, 9))
         for row in orders
     ]  # fmt: skip
-    read = [view(f"late{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
+    read = [view(f"read{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
             for n in range(9)]  # fmt: skip
+    # Orders after a click are updated; half of them began before it, as is known only now.
+    for person in range(PERSONS):
+        key = f"17-{person}"
+        orders.append(dict(order_of(key, "17 12:00", person, 5, price=Decimal(99)),
+                           event_id=f"u{key}", event_name="order_updated"))  # fmt: skip
+        if person % 2:
+            orders.append(dict(order_of(key, "17 09:00", person, 5), event_id=f"again{key}"))
     copies = [view(f"w20-{person}", "20 08:00", "another") for person in range(PERSONS)]
     yield day(22), arriving(day(22), orders + copies + read)
     # Odd persons never logged in: two visitors at a time turn out to be one person.

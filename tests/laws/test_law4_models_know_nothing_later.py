@@ -25,7 +25,7 @@ from tests.laws.warehouse import Warehouse
 # In how many places an input looks at D; two unless it is here.
 BOUNDS = {
     "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1, "ml_users_tied": 1,
-    "ml_experiment_acts": 6, "ml_product_steps": 1,
+    "ml_experiment_acts": 6, "ml_product_steps": 1, "ml_impressions": 4, "ml_daily_orders": 1,
 }  # fmt: skip
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
@@ -38,6 +38,7 @@ TRAINED_BY = {
     "clv_predictions": training.predict_lifetime_value,
     "purchase_propensity": training.score_purchases,
     "next_products": training.rank_next_products,
+    "bandit_policies": training.value_bandit_policies,
 }
 # By which output a family is called where it has several.
 FAMILY_OF = {"purchase_outcomes": "purchase_propensity"}
@@ -112,6 +113,7 @@ def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(shop):
         "experiments",
         "lifetime_value",
         "purchase_propensity",
+        "bandits",
     }
     assert shop.trained() == shop.before
 
@@ -127,6 +129,8 @@ def test_every_output_of_the_day_holds_rows(shop):
     assert shop.rows["purchase_propensity"] > 0
     assert shop.rows["next_products"] > 0
     assert shop.rows["purchase_outcomes"] > 0
+    # One slot and all together, six policies, two rewards, three methods.
+    assert shop.rows["bandit_policies"] == 2 * 6 * 2 * 3
 
 
 @pytest.mark.parametrize(
@@ -157,6 +161,11 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_order_dates", 0, "clv_predictions"),
         ("ml_order_dates", 1, "clv_predictions"),
         ("ml_users_tied", 0, "clv_predictions"),
+        ("ml_impressions", 0, "bandit_policies"),
+        ("ml_impressions", 1, "bandit_policies"),
+        ("ml_impressions", 2, "bandit_policies"),
+        ("ml_impressions", 3, "bandit_policies"),
+        ("ml_daily_orders", 0, "bandit_policies"),
     ],
 )
 def test_an_input_that_peeks_would_be_found(shop, table, place, family):

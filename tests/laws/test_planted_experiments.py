@@ -5,45 +5,20 @@ run. Belongs here: what the mart says of known truth. Not here: ingest, and how 
 err (`tests/unit/ml`).
 """
 
-import json
-from collections.abc import Iterator
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
+from datetime import date
 
 import pyarrow as pa
 
 from dagster_project import training
 from dagster_project.model_inputs import ModelInputs
 from ml.experiments import analyse_experiments
-from ml.simulation import SHOP, DayFile, Faults, Settings, Simulation
+from ml.simulation import SHOP, Faults, Settings, Simulation
 from tests.laws.compiled import compiled_models
-from tests.laws.log_rows import log_row
 from tests.laws.warehouse import Row, Warehouse
+from tests.simulated_rows import rows_of
 
 START, DAYS, LAST = date(2026, 3, 2), 12, date(2026, 3, 13)
-COLUMNS = ("event_id", "anonymous_id", "device_id", "user_id", "page_path", "order_id", "revenue",
-           "currency", "device_type", "country", "properties")  # fmt: skip
-MONEY = ("revenue",)
 NAMES = ("experiment_viewed", "order_completed", "page_viewed", "page_pinged", "signed_up")
-
-
-def rows_of(file: DayFile) -> Iterator[Row]:
-    """The log's rows of a file, those that experiments look at."""
-    for number, line in enumerate(file.lines, start=1):
-        event: dict[str, Any] = json.loads(line)
-        name = event.pop("event_name")
-        if name not in NAMES:
-            continue
-        event["properties"] = json.dumps(event.get("properties") or {})
-        money = {key: Decimal(str(event[key])) for key in MONEY if event.get(key) is not None}
-        at = datetime.fromisoformat(event.pop("event_ts").removesuffix("Z")).replace(tzinfo=None)
-        columns = {key: value for key, value in (event | money).items() if key in COLUMNS}
-        yield log_row(
-            columns.pop("event_id"), name, at, arrival_date=file.date,
-            **columns | {"source": "web", "source_file": f"web/{file.date}/{file.name}",
-                         "source_line": number},
-        )  # fmt: skip
 
 
 def mart_of(lift: float) -> dict[str, Row]:
@@ -54,7 +29,7 @@ def mart_of(lift: float) -> dict[str, Row]:
     )  # fmt: skip
     files = [file for day in shop.days() for file in day if file.source == SHOP]
     warehouse = Warehouse()
-    warehouse.add_rows([row for file in files for row in rows_of(file)])
+    warehouse.add_rows([row for file in files for row in rows_of(file, NAMES)])
     days = sorted({file.date for file in files})
     warehouse.set_days(dict.fromkeys(days, True))
     warehouse.run([])

@@ -58,6 +58,13 @@ _ML_TABLES = {
     " is_baseline boolean, probability double, base_log_odds double, contributions double[],"
     " explanation varchar, model_version varchar",
     "purchase_outcomes": "partition_date date, person_id varchar, horizon_days integer",
+    "bandit_policies": "partition_date date, list_id varchar, position integer, policy varchar,"
+    " reward varchar, method varchar, is_better boolean, value double, ci_low double,"
+    " ci_high double, standard_error double, logged_value double, difference double,"
+    " difference_low double, difference_high double, lift double, aov_change double,"
+    " aov_change_low double, aov_change_high double, impressions bigint,"
+    " effective_impressions double, effective_rewards double, mean_weight double,"
+    " model_version varchar",
     "model_metrics": "partition_date date, model varchar, metric varchar, value double,"
     " baseline_value double, data_from date, data_to date, model_version varchar",
     "model_versions": "partition_date date, family varchar, model varchar, model_version varchar,"

@@ -22,11 +22,7 @@ interactions as (
 
     select
         *,
-        case interaction
-            when 'product_view' then 1
-            when 'cart_add' then 3
-            when 'order' then 5
-        end as weight,
+        {{ category_weight('interaction') }} as weight,
     from {{ ref('fct_product_interactions') }}
     where (visitor_id, report_date) in (select visitor_id, report_date from touched)
         and report_date in (select distinct report_date from touched)

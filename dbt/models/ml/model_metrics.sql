@@ -8,6 +8,7 @@
 
 -- depends_on: {{ ref('int_touched_partitions') }}
 -- depends_on: {{ source('ml', 'anomaly_scores') }}
+-- depends_on: {{ source('ml', 'bandit_policies') }}
 -- depends_on: {{ source('ml', 'clv_predictions') }}
 -- depends_on: {{ source('ml', 'experiment_statistics') }}
 -- depends_on: {{ source('ml', 'next_products') }}

@@ -116,3 +116,18 @@ def test_lin_ucb_finds_the_arm_of_each_context_where_no_arm_is_best():
         lost.append(0.8 - expected)
         policy.learn(arm, context, float(rng.random() < expected))
     assert np.mean(lost[500:]) < 0.02
+
+
+def test_lin_ucb_learns_the_same_from_sums_as_one_by_one():
+    rng = np.random.default_rng(12)
+    contexts = np.array([[1.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
+    chosen, seen, pays = rng.integers(2, size=60), rng.integers(3, size=60), rng.random(60)
+    one_by_one, at_once = LinUcb(2, 2), LinUcb(2, 2)
+    pulls, sums = np.zeros((2, 3)), np.zeros((2, 3))
+    for arm, place, pay in zip(chosen, seen, pays, strict=True):
+        one_by_one.learn(int(arm), contexts[place], float(pay))
+        pulls[arm, place] += 1
+        sums[arm, place] += pay
+    at_once.learn_sums(contexts, pulls, sums)
+    asked = np.array([0.3, 0.7])
+    assert at_once.bounds(asked) == pytest.approx(one_by_one.bounds(asked))

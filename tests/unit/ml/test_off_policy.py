@@ -65,6 +65,41 @@ def test_the_loggers_own_policy_is_worth_what_it_brought():
         assert one.effective_impressions == pytest.approx(500)
 
 
+def test_what_one_unit_was_shown_is_no_more_than_one_observation():
+    rng = np.random.default_rng(4)
+    items, rewards = logged(rng, 300)
+    # Each impression is there three times, for the same unit: the error is that of one of them.
+    once, thrice = (
+        policy_value(
+            np.repeat(rewards, n), np.repeat(LOGGING[items], n), np.repeat(TARGET[items], n),
+            predicted=np.repeat(REWARD[items], n), predicted_of_target=np.full(300 * n, TRUTH),
+            units=np.repeat(np.arange(300), n),
+        )
+        for n in (1, 3)
+    )  # fmt: skip
+    for one, same in zip(once, thrice, strict=True):
+        assert same.standard_error == pytest.approx(one.standard_error)
+        assert same.gain_error == pytest.approx(one.gain_error)
+    alone = policy_value(rewards, LOGGING[items], TARGET[items], units=np.zeros(300, int))
+    assert np.isnan(alone[0].standard_error)
+    with pytest.raises(ValueError, match="one unit"):
+        policy_value(rewards, LOGGING[items], TARGET[items], units=[0])
+
+
+def test_a_gain_is_as_sure_as_what_differs():
+    rng = np.random.default_rng(5)
+    items, rewards = logged(rng, 400)
+    same = policy_value(rewards, LOGGING[items], LOGGING[items])[0]
+    assert (same.gain, same.gain_error) == pytest.approx((0, 0), abs=1e-12)
+    other = policy_value(rewards, LOGGING[items], TARGET[items])[0]
+    terms = TARGET[items] / LOGGING[items] * rewards - rewards
+    assert other.gain == pytest.approx(terms.mean())
+    assert other.gain_error == pytest.approx(terms.std(ddof=1) / 20)
+    # Weights 1, 1, 2 and 4 are worth 8²/22 impressions, of which three of four bring something.
+    found = policy_value([1.0, 1.0, 1.0, 0.0], [0.5] * 3 + [0.25], [0.5, 0.5, 1.0, 1.0])[0]
+    assert found.effective_rewards == pytest.approx(64 / 22 * 3 / 4)
+
+
 def test_a_policy_that_would_have_shown_none_of_it_has_no_estimate():
     ips, snips = policy_value([1.0, 0.0], [0.5, 0.5], [0.0, 0.0])
     assert (ips.value, ips.effective_impressions) == (0.0, 0.0)
