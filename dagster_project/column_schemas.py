@@ -11,8 +11,8 @@ from typing import Any, Final
 import dagster as dg
 
 from dagster_project.assets.records import record_key
+from dagster_project.model_outputs import OUTPUTS, output_schema
 from dagster_project.records.entries import CUSTOMER_CHANGES, KPI_VALUES, OUTBOX, SCHEMAS
-from dagster_project.training import OUTPUTS, output_schema
 from expectations.columns import LOG_COLUMNS
 
 _ARROW_TO_SQL: Final = {

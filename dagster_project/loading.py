@@ -27,10 +27,10 @@ from dagster_project.ingest.landing import scan_landing
 from dagster_project.ingest.pending import changed_files
 from dagster_project.ingest.quarantine import count_reasons
 from dagster_project.ingest.vault import Vault
+from dagster_project.model_outputs import write_empty_outputs
 from dagster_project.records.entries import recover as recover_records
 from dagster_project.records.publications import record_served
 from dagster_project.state import StatePaths
-from dagster_project.training import write_empty_outputs
 from dagster_project.worker_processes import validate_beside
 from expectations.contract import Registry, batch_suite, counts_suite, load_registry, seals_suite
 from expectations.data_docs import write_data_docs

@@ -1,11 +1,10 @@
 """Models per partition: read what was known on the day, call `ml/`, write the files.
 
-Belongs here: which inputs a family takes, where its outputs rest, and replacing a partition whole.
-Not here: any model. Each family writes its rows, its card and its metrics; dbt reads them as
-sources.
+Belongs here: which inputs a family takes, and replacing a partition whole. Not here: any model, nor
+where outputs rest (`model_outputs`). Each family writes its rows, its card and its metrics; dbt
+reads them as sources.
 """
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,19 +20,13 @@ from dagster_project import model_inputs, stale_models
 from dagster_project.erasure_models import erased_ids, without
 from dagster_project.ingest import seals
 from dagster_project.ingest.config import Settings
-from dagster_project.ingest.durable import write_atomic
 from dagster_project.model_inputs import ModelInputs
-from dagster_project.partition_files import PartitionFiles, parquet_bytes
+from dagster_project.model_outputs import add_metrics, add_output, add_versions, output_folder
+from dagster_project.partition_files import PartitionFiles
 from dagster_project.stale_models import LogSeen
 from dagster_project.state import StatePaths
 from dagster_project.worker_processes import map_in_order
 from ml.gate import GateDecision
-
-OUTPUTS = (
-    "recommendations", "similar_products", "anomaly_scores", "experiment_statistics",
-    "clv_predictions", "churn_risk", "purchase_propensity", "next_products", "bandit_policies",
-    "model_metrics", "model_versions", "purchase_outcomes",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,46 +94,6 @@ class _MadeDays:
 
     made: Mapping[date, _Made]
     truths: Mapping[date, list[dict[str, Any]]] = field(default_factory=dict)
-
-
-def output_schema(output: str) -> pa.Schema:
-    """Schema of an output's files: `partition_date`, then the columns that `ml/` declares."""
-    from ml import (
-        anomalies,
-        bandit_policies,
-        cards,
-        experiments,
-        lifetime_value,
-        model_versions,
-        next_products,
-        purchase_outcomes,
-        purchase_propensity,
-        recommendations,
-    )
-
-    schemas = {
-        "recommendations": recommendations.RECOMMENDATIONS_SCHEMA,
-        "similar_products": recommendations.SIMILAR_PRODUCTS_SCHEMA,
-        "anomaly_scores": anomalies.ANOMALY_SCORES_SCHEMA,
-        "experiment_statistics": experiments.EXPERIMENT_STATISTICS_SCHEMA,
-        "clv_predictions": lifetime_value.CLV_PREDICTIONS_SCHEMA,
-        "churn_risk": lifetime_value.CHURN_RISK_SCHEMA,
-        "purchase_propensity": purchase_propensity.PURCHASE_PROPENSITY_SCHEMA,
-        "next_products": next_products.NEXT_PRODUCTS_SCHEMA,
-        "purchase_outcomes": purchase_outcomes.PURCHASE_OUTCOMES_SCHEMA,
-        "bandit_policies": bandit_policies.BANDIT_POLICIES_SCHEMA,
-        "model_metrics": cards.MODEL_METRICS_SCHEMA,
-        "model_versions": model_versions.MODEL_VERSIONS_SCHEMA,
-    }
-    return pa.schema([pa.field("partition_date", pa.date32()), *schemas[output]])
-
-
-def write_empty_outputs(paths: StatePaths) -> None:
-    """Typed files without rows, so that dbt can read outputs that no partition has written yet."""
-    for output in OUTPUTS:
-        target = paths.warehouse_inputs / f"empty_{output}.parquet"
-        if not target.exists():
-            write_atomic(target, parquet_bytes(output_schema(output).empty_table()))
 
 
 def train_recommendations(
@@ -335,11 +288,6 @@ def _prepare_worker() -> None:
     import ml.recommendations  # noqa: F401
 
 
-def output_folder(paths: StatePaths, output: str, day: date) -> Path:
-    """Where a partition of an output rests."""
-    return paths.ml / output / f"partition_date={day.isoformat()}"
-
-
 def _train(
     paths: StatePaths,
     family: str,
@@ -373,11 +321,11 @@ def _train(
                 # The past of the erased is in the data, under pseudonyms; nothing is said of them.
                 tables = {output: without(table, erased) for output, table in made.tables.items()}
                 for output, table in tables.items():
-                    _add_output(files, output_folder(paths, output, day), day, table)
-                _add_metrics(paths, files, family, day, metrics)
+                    add_output(files, output_folder(paths, output, day), day, table)
+                add_metrics(paths, files, family, day, metrics)
                 card = paths.models / family / day.isoformat() / "card.json"
                 files.add(card, made.card)
-                _add_versions(paths, files, card, made, seen[day].sha256)
+                add_versions(paths, files, card, made.card, made.gates, seen[day].sha256)
                 files.add(card.with_name(stale_models.FILE), seen[day].content(day))
                 for name, content in made.state.items():
                     files.add(card.with_name(name), content)
@@ -412,38 +360,6 @@ def _each(
     make: Callable[[ModelInputs, date], _Made], inputs: ModelInputs, days: Sequence[date]
 ) -> _MadeDays:
     return _MadeDays({day: make(inputs, day) for day in days})
-
-
-def _add_metrics(
-    paths: StatePaths,
-    files: PartitionFiles,
-    family: str,
-    day: date,
-    metrics: list[dict[str, Any]],
-) -> None:
-    rows = [{"partition_date": day, **row} for row in metrics]
-    target = output_folder(paths, "model_metrics", day) / f"{family}.parquet"
-    files.add_table(target, pa.Table.from_pylist(rows, schema=output_schema("model_metrics")))
-
-
-def _add_versions(
-    paths: StatePaths, files: PartitionFiles, card: Path, made: _Made, log_sha256: str
-) -> None:
-    from ml.model_versions import version_rows
-
-    family, day = card.parts[-3], date.fromisoformat(card.parts[-2])
-    path = card.relative_to(paths.home).as_posix()
-    told = json.loads(made.card)
-    rows = version_rows(family, told, made.gates, log_sha256=log_sha256, card_path=path)
-    _add_output(files, output_folder(paths, "model_versions", day), day, rows, family)
-
-
-def _add_output(
-    files: PartitionFiles, folder: Path, day: date, table: pa.Table, name: str = "part"
-) -> None:
-    dates = pa.array([day] * table.num_rows, pa.date32())
-    dated = table.add_column(0, pa.field("partition_date", pa.date32()), dates)
-    files.add_table(folder / f"{name}.parquet", dated)
 
 
 Train = Callable[[StatePaths, Settings, Sequence[date]], dict[date, TrainedPartition]]

@@ -157,9 +157,8 @@ def test_a_second_writer_says_who_holds_the_lock(home):
 def test_models_trained_anew_have_seen_the_day_that_came_late(home):
     assert "older days were loaded after the models of 2 dates" in footfall(home, "doctor").stdout
     said = must(home, "rebuild", "--replace", "--retrain")
-    # Recommendations, anomalies, experiments, lifetime value, purchase likelihood and policies of
-    # three days.
-    assert said.splitlines()[0] == "trained 18 partitions of models anew"
+    # Seven families of three days.
+    assert said.splitlines()[0] == "trained 21 partitions of models anew"
     assert "models: none is stale" in footfall(home, "doctor").stdout
     assert "equal: " in must(home, "rebuild")
 

@@ -17,9 +17,9 @@ from dagster_project.ingest import display_names
 from dagster_project.ingest.erasure_register import INPUT_SCHEMA as ERASURES_SCHEMA
 from dagster_project.ingest.rates import SCHEMA as RATES_SCHEMA
 from dagster_project.ingest.warehouse_inputs import FUNNELS_SCHEMA, TRIGGERS_SCHEMA
+from dagster_project.model_outputs import write_empty_outputs
 from dagster_project.records.entries import recover
 from dagster_project.state import StatePaths
-from dagster_project.training import write_empty_outputs
 from tests.laws.histories import FUNNELS, REGISTRY, SOURCES, History
 from tests.laws.shop import NUMBERS, TRIGGERS, funnel_rows, rate_intervals
 from tests.laws.warehouse import EVENTS_SCHEMA

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import pytest
 
-from dagster_project import model_inputs, training
+from dagster_project import model_inputs, model_outputs, training
 from dagster_project.ingest.config import Settings, load_settings
 from dagster_project.model_inputs import ModelInputs
 from dagster_project.state import StatePaths
@@ -107,7 +107,7 @@ def peeking(warehouse: Warehouse, table: str, place: int) -> Iterator[None]:
 
 def test_a_model_of_a_day_gives_the_same_bytes_after_late_days(shop):
     assert {name.split("/")[1] for name in shop.before} == {
-        *training.OUTPUTS,
+        *model_outputs.OUTPUTS,
         "recommendations",
         "anomalies",
         "experiments",

@@ -9,8 +9,8 @@ from datetime import date
 
 import pyarrow as pa
 
-from dagster_project import training
 from dagster_project.model_inputs import ModelInputs
+from dagster_project.model_outputs import output_schema
 from ml.experiments import analyse_experiments
 from ml.simulation import SHOP, Faults, Settings, Simulation
 from tests.laws.compiled import compiled_models
@@ -37,7 +37,7 @@ def mart_of(lift: float) -> dict[str, Row]:
     run = analyse_experiments(moments, LAST)
     dates = pa.array([LAST] * run.statistics.num_rows, pa.date32())
     statistics = run.statistics.add_column(0, pa.field("partition_date", pa.date32()), dates)
-    assert statistics.schema == training.output_schema("experiment_statistics")
+    assert statistics.schema == output_schema("experiment_statistics")
     warehouse.con.register("statistics", statistics)
     warehouse.con.execute("insert into inputs.experiment_statistics by name from statistics")
     warehouse.owe([LAST])

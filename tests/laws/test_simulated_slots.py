@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dagster_project import training
 from dagster_project.model_inputs import ModelInputs
+from dagster_project.model_outputs import output_schema
 from ml.bandit_policies import BanditRun, value_policies
 from ml.simulation import SHOP, DayFile, Faults, Settings, Simulation
 from ml.slot_impressions import IMPRESSIONS_SCHEMA
@@ -104,7 +104,7 @@ def test_a_shop_that_writes_down_other_probabilities_is_noticed(inputs, wrong):
 def test_dbts_table_holds_the_rows_of_the_partition(warehouse, run):
     dates = pa.array([LAST] * run.policies.num_rows, pa.date32())
     written = run.policies.add_column(0, pa.field("partition_date", pa.date32()), dates)
-    assert written.schema == training.output_schema("bandit_policies")
+    assert written.schema == output_schema("bandit_policies")
     warehouse.con.register("written", written)
     warehouse.con.execute("insert into inputs.bandit_policies by name from written")
     warehouse.owe([LAST])

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dagster_project import model_charts
+from dagster_project.model_outputs import output_schema
 from dagster_project.state import StatePaths
-from dagster_project.training import output_schema
 from tests.svg_shapes import shapes
 
 D = date(2026, 11, 25)

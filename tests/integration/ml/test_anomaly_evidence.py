@@ -12,6 +12,7 @@ import pytest
 from dagster_project import model_inputs, training
 from dagster_project.ingest.config import load_settings
 from dagster_project.model_inputs import ModelInputs
+from dagster_project.model_outputs import output_folder
 from dagster_project.state import StatePaths
 from ml.anomaly_files import PARTS
 from ml.anomaly_logins import FEATURES
@@ -48,7 +49,7 @@ def scores(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> li
         row
         for one in (D, LATE, READ)
         for row in pq.read_table(
-            training.output_folder(paths, "anomaly_scores", one) / "part.parquet"
+            output_folder(paths, "anomaly_scores", one) / "part.parquet"
         ).to_pylist()
     ]
 
