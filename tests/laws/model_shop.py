@@ -106,7 +106,9 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     other = json.dumps({"experiment_id": "x", "variant_id": "blue"})
     met = [event(f"y{person}", "experiment_viewed", "19 11:00", f"v{person}", properties=other)
            for person in range(4)]  # fmt: skip
-    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met])
+    read = [view(f"read{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
+            for n in range(9)]  # fmt: skip
+    yield day(21), arriving(day(21), [*logins, *failed, *opened, newcomer, *met, *read])
     orders = [
         event(
             f"o{person}", "order_completed", "18 09:00", f"v{person}", order_id=f"o{person}",
@@ -120,10 +122,8 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
              event_ts=datetime(2025, 5, 18, 9))
         for row in orders
     ]  # fmt: skip
-    read = [view(f"late{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
-            for n in range(9)]  # fmt: skip
     copies = [view(f"w20-{person}", "20 08:00", "another") for person in range(PERSONS)]
-    yield day(22), arriving(day(22), orders + copies + read)
+    yield day(22), arriving(day(22), orders + copies)
     # Odd persons never logged in: two visitors at a time turn out to be one person.
     merges = [
         event(
