@@ -69,9 +69,9 @@ gaps as (
         case
             when is_view
                 then epoch_us(event_ts) - lag(epoch_us(event_ts)) over (
-                    partition by visitor_id, tracker_session, run_number, cut_number, is_view
-                    order by event_ts, event_key
-                )
+                        partition by visitor_id, tracker_session, run_number, cut_number, is_view
+                        order by event_ts, event_key
+                    )
         end as gap_us,
     from cuts
 
