@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'anomaly_scores'}}}) }}
 
--- In the partitions of the run a score is of a log-in, a session or a date, once, with a probability
+-- In the partitions of the run a score is of a log-in, a session or a date, once, with a chance
 -- and an explanation.
 with
 

@@ -22,7 +22,6 @@ named as (
     {% for output in [
         'recommendations', 'similar_products', 'anomaly_scores', 'experiment_statistics',
         'clv_predictions', 'churn_risk', 'purchase_propensity', 'next_products', 'bandit_policies',
-        'model_metrics',
     ] %}
     select distinct
         partition_date,
@@ -30,12 +29,17 @@ named as (
         '{{ output }}' as named_by,
     from {{ ref(output) }}
     where partition_date in (select partition_date from versions)
-    {%- if output == 'model_metrics' %}
-        -- What the next day says is of the version of the day before.
-        and not starts_with(metric, 'next_day_')
-    {%- endif %}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+    union all
+    -- What the next day says is of the version of the day before.
+    select distinct
+        partition_date,
+        model_version,
+        'model_metrics' as named_by,
+    from {{ ref('model_metrics') }}
+    where partition_date in (select partition_date from versions)
+        and not starts_with(metric, 'next_day_')
 
 ),
 
