@@ -141,8 +141,8 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
            for person in range(4)]  # fmt: skip
     looked = [event(f"g{person}", "product_viewed", "19 08:12", f"v{person}", product_id="p1")
               for person in range(0, 8, 2)]  # fmt: skip
-    # More views in a minute of the day before D than a person makes.
-    fast = [view(f"f{person}-{nth}", f"19 07:00:{nth:02}", f"v{person}")
+    # More views in a minute of a day before D than a person makes.
+    fast = [view(f"f{person}-{nth}", f"13 07:00:{nth:02}", f"v{person}")
             for person in range(PERSONS) for nth in range(4)]  # fmt: skip
     clicked = [recommendation(f"18-{person}", "recommendation_clicked", "18 20:00", person, product)
                for person in range(PERSONS) for product in range(6)]  # fmt: skip

@@ -176,6 +176,10 @@ class Warehouse:
                 f"insert into inputs.funnels ({names}) values ({marks})", list(row.values())
             )
 
+    def take_any_pace(self) -> None:
+        """No visitor is a machine for how fast it views."""
+        self.con.execute("update inputs.settings set max_views_per_minute = null")
+
     def add_rows(self, rows: list[Row]) -> None:
         """Seal rows into the log."""
         if rows:

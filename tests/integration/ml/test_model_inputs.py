@@ -226,6 +226,7 @@ def test_sessions_are_what_was_read_and_are_scored_when_some_of_it_arrives(read,
         day(6): [view("late", "04 10:03", "a", page_path="/e")],
         day(7): [event("login", "login_succeeded", "07 10:00", "b", user_id="u")],
     }  # fmt: skip
+    warehouse.take_any_pace()
     read(rows, "ml_sessions", day(7))
 
     def on(as_of: date) -> dict[tuple[str, int], dict]:
