@@ -28,6 +28,8 @@ from dagster_project.state import StatePaths
 from dagster_project.worker_processes import map_in_order
 from ml.gate import GateDecision
 
+_DAYS_A_GO: Final = 5
+
 
 @dataclass(frozen=True)
 class TrainedPartition:
@@ -304,14 +306,14 @@ def _train(
         family: name of their folder.
         days: which partitions.
         make: makes some in one go, which knows nothing of another.
-        together: what each go makes; by default a day each.
+        together: what each go makes; by default some days.
         seen: the log up to each day, where the caller has it.
     """
     trained: dict[date, TrainedPartition] = {}
     erased = erased_ids(paths)
     seen = seen or _log_seen(paths, days)
     with PartitionFiles() as files:
-        goes = [[day] for day in sorted(days)] if together is None else together
+        goes = _goes(sorted(days)) if together is None else together
         items = ((paths, make, one) for one in goes)
         truths: dict[date, list[dict[str, Any]]] = {}
         for done in map_in_order(_make, items, len(days), _prepare_worker):
@@ -338,6 +340,12 @@ def _train(
                     drift=made.drift,
                 )
     return trained
+
+
+def _goes(days: Sequence[date]) -> list[Sequence[date]]:
+    """A few days at a time, enough times to keep processes busy: to open the warehouse costs."""
+    size = max(1, min(_DAYS_A_GO, len(days) // 8))
+    return [days[start : start + size] for start in range(0, len(days), size)]
 
 
 def _log_seen(paths: StatePaths, days: Sequence[date]) -> dict[date, LogSeen]:

@@ -39,7 +39,8 @@ from tests.laws.log_rows import log_row
 from tests.laws.warehouse import Row, Warehouse
 
 ARRIVAL_COLUMNS = {
-    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed"
+    "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed",
+    "fast_from_arrival_date",
 }  # fmt: skip
 LATE_SHARE, LONGEST_DELAY, SENT_AGAIN_SHARE = 0.20, 20, 0.05
 Day = date
