@@ -168,17 +168,17 @@ BROKEN_EXPERIMENT_INPUTS = (
     ),
     BrokenInput(
         "orders that arrived later", "ml_experiment_acts",
-        text(r"(from \"[^\"]+\"\.\"intermediate\"\.\"int_order_events\"\s+where) arrival_date"
+        text(r"(\) as known\s+where) arrival_date"
              r" <= cast\(getvariable\('as_of_date'\) as date\)\s+and", r"\1"),
     ),
     BrokenInput(
         "events that arrived later", "ml_experiment_acts",
-        text(r"(from \"[^\"]+\"\.\"core\"\.\"fct_events\"\s+where) arrival_date"
+        text(r"(\) as events\s+where) arrival_date"
              r" <= cast\(getvariable\('as_of_date'\) as date\)\s+and", r"\1"),
     ),
     BrokenInput(
         "exposures that arrived later", "ml_experiment_acts",
-        text(r"(from \"[^\"]+\"\.\"core\"\.\"fct_experiment_exposures\"\s+where) arrival_date"
+        text(r"(\) as exposures\s+where) arrival_date"
              r" <= cast\(getvariable\('as_of_date'\) as date\)\s+and", r"\1"),
     ),
 )  # fmt: skip
