@@ -102,10 +102,9 @@ BROKEN = (
                 text(r"arrival_date <= cast\(getvariable\('as_of_date'\) as date\)\s+"
                      r"and visitor_id in", "visitor_id in")),
     BrokenInput("orders that changed since are left out", "ml_order_dates",
-                text(r"select \* from changed_orders", "select * from changed_orders where false")),
+                text(r"\) as valued", ") as valued where false")),
     BrokenInput("orders that are as they were are left out", "ml_order_dates",
-                text(r"select \* from unchanged_orders",
-                     "select * from unchanged_orders where false")),
+                text(r"where order_key not in", "where false and order_key not in")),
     BrokenInput("bots order", "ml_order_dates", text(r"and not is_bot", "")),
     BrokenInput("who was too fast by what came later never ordered", "ml_bots_found_later",
                 text(r"where not is_declared_bot", "where false")),

@@ -160,7 +160,7 @@ def test_the_favourite_category_is_that_of_the_dates_before(read):
         act("1", "product_viewed", "03 10:00", "hats"),
         act("2", "product_viewed", "03 11:00", "hats"),
         act("3", "product_added", "04 10:00", "shoes"),
-        *[act(f"4{n}", "product_viewed", "05 09:00", "belts") for n in range(9)],
+        *[act(f"4{n}", "product_viewed", f"05 09:0{n}", "belts") for n in range(9)],
         shown("a", "04 12:00", "p"), shown("b", "05 12:00", "p"), shown("c", "03 12:00", "p"),
     ]  # fmt: skip
     found = read({day(5): rows}, day(5))
