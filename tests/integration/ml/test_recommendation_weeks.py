@@ -145,7 +145,7 @@ def ranged(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def test_a_day_is_the_same_whether_run_alone_or_in_a_range_on_all_processors(alone, ranged):
     assert ranged.files_of(D) == alone
     assert {name.split("/")[1] for name in alone} == {
-        "recommendations", "similar_products", "model_metrics",
+        "recommendations", "similar_products", "model_metrics", "model_versions",
     }  # fmt: skip
     assert sum("item_factors" in name for name in alone) == 1
 
