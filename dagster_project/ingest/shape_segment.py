@@ -22,6 +22,7 @@ _CALLS = {
 _MESSAGE = {
     "type": "VARCHAR", "event": "VARCHAR", "name": "VARCHAR", "category": "VARCHAR",
     "messageId": "VARCHAR", "timestamp": "VARCHAR", "originalTimestamp": "VARCHAR",
+    "receivedAt": "VARCHAR",
     "sentAt": "VARCHAR", "userId": "VARCHAR", "anonymousId": "VARCHAR", "previousId": "VARCHAR",
     "groupId": "VARCHAR", "properties": "JSON", "traits": "JSON",
     "context": {
@@ -127,7 +128,8 @@ SEGMENT = Shape(
         "event_id": "__ff_m.messageId",
         "event_name": "__ff_event",
         # Segment's own, corrected for the clock of the device, before the device's.
-        "event_ts": 'coalesce(__ff_m."timestamp", __ff_m.originalTimestamp)',
+        # A message as its collector had it bears no `timestamp` yet.
+        "event_ts": 'coalesce(__ff_m."timestamp", __ff_m.originalTimestamp, __ff_m.receivedAt)',
         "sent_ts": "__ff_m.sentAt",
         "user_id": "__ff_m.userId",
         # An alias says that what was known by `previousId` is the user from now on.

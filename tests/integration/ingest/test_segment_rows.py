@@ -88,6 +88,12 @@ def test_a_message_without_timestamp_has_the_devices_time(tmp_path):
     assert row["event_ts_parsed"] == datetime(2026, 11, 2, 10, 0, 3, 500000)
 
 
+def test_a_message_as_its_collector_had_it_has_the_collectors_time(tmp_path):
+    times = {"timestamp": None, "originalTimestamp": None, "receivedAt": "2026-11-02T10:00:05Z"}
+    (row,) = read(tmp_path, message("page") | times)
+    assert row["event_ts_parsed"] == datetime(2026, 11, 2, 10, 0, 5)
+
+
 NAMES = {
     "Product List Viewed": "product_list_viewed",
     "Product Added": "product_added",
