@@ -163,7 +163,7 @@ BROKEN_FUNNEL_RULES = (
         "every property holds the same",
         ANOTHER_CART_ORDERED,
         "int_funnel_events",
-        text(r"then property_values\.value", "then timed.hold"),
+        text(r"then timed\.property_value", "then timed.hold"),
     ),
     BrokenRule(
         "of values that get equally far the greatest counts",

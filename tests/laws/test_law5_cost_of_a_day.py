@@ -141,7 +141,7 @@ def copies_with_dates(models: Sequence[Model], by: str) -> Model:
     """The model of copies, its lists of dates said in another way."""
     model = next(model for model in models if model.name == "int_event_copies")
     sql, count = re.subn(r"event_date in \(select distinct event_date from keys\)", by, model.sql)
-    assert count == 2
+    assert count == 3
     return replace(model, sql=sql)
 
 

@@ -7,7 +7,13 @@ with
 
 funnels as (
 
-    select * from {{ ref('int_funnels') }}
+    select
+        *,
+        case
+            when starts_with(hold, 'properties.')
+                then '$."' || substr(hold, {{ 'properties.' | length + 1 }}) || '"'
+        end as json_path,
+    from {{ ref('int_funnels') }}
 
 ),
 
@@ -73,6 +79,7 @@ visitor_events as (
         event_name,
         report_date,
         {{ held_properties | join(',\n        ') }},
+        properties,
     from {{ ref('fct_events') }}
     where visitor_id in (
             select owner_id from reach where owner_kind = 'visitor'
@@ -118,6 +125,11 @@ owned as (
         {% for property in held_properties -%}
         events.{{ property }},
         {% endfor -%}
+        case
+            when json_type(events.properties, funnels.json_path)
+                in ('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN')
+                then events.properties ->> funnels.json_path
+        end as property_value,
     from events
     cross join funnels
     where case when funnels.unit = 'person' then events.person_id else events.visitor_id end in (
@@ -171,30 +183,6 @@ line_values as (
     {% endfor %}
 ),
 
--- Read for those that need it alone: properties are the widest column.
-property_values as (
-
-    select
-        held.event_key,
-        held.hold,
-        case
-            when json_type(events.properties, held.json_path)
-                in ('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN')
-                then events.properties ->> held.json_path
-        end as value,
-    from (
-        select distinct
-            event_key,
-            hold,
-            '$."' || substr(hold, {{ 'properties.' | length + 1 }}) || '"' as json_path,
-        from timed
-        where starts_with(hold, 'properties.')
-    ) as held
-    inner join {{ ref('fct_events') }} as events on held.event_key = events.event_key
-    where events.report_date in (select report_date from dates)
-
-),
-
 -- A value is a row: an event of several products may serve an attempt for each of them.
 valued as (
 
@@ -202,7 +190,7 @@ valued as (
         timed.*,
         case
             when line_values.event_key is not null then line_values.value
-            when property_values.event_key is not null then property_values.value
+            when starts_with(timed.hold, 'properties.') then timed.property_value
             {% for property in held_properties -%}
             when timed.hold = '{{ property }}' then timed.{{ property }}
             {% endfor -%}
@@ -211,19 +199,16 @@ valued as (
     left join line_values
         on timed.event_key = line_values.event_key
         and timed.hold = line_values.hold
-    left join property_values
-        on timed.event_key = property_values.event_key
-        and timed.hold = property_values.hold
     where timed.hold is not null
 
 ),
 
 held as (
 
-    select * exclude (hold, product_id, brand, impression_id) from valued
+    select * exclude (hold, product_id, brand, impression_id, property_value) from valued
     where held_value is not null
     union all by name
-    select * exclude (hold, product_id, brand, impression_id) from timed
+    select * exclude (hold, product_id, brand, impression_id, property_value) from timed
     where hold is null
 
 ),
