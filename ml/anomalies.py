@@ -55,7 +55,7 @@ from ml.anomaly_rows import (
 )
 from ml.anomaly_series import Method, SeriesParams, score_series
 from ml.anomaly_sessions import SESSIONS_SCHEMA, SessionParams, score_sessions
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.drift import Shift
 from ml.gate import GateDecision
 
@@ -220,18 +220,7 @@ def score_anomalies(
     )
     days = [day for table, column in read for day in _range(table, column) if day]
     data_from, data_to = (min(days), max(days)) if days else (None, None)
-    metrics = [
-        {
-            "model": model,
-            "model_version": version,
-            "metric": metric,
-            "value": value,
-            "baseline_value": baseline,
-            "data_from": data_from,
-            "data_to": data_to,
-        }
-        for (model, metric), (value, baseline) in sorted(measures.items())
-    ]
+    metrics = metric_rows(measures, version, data_from, data_to)
     card = make_card(
         name="anomaly",
         version=version,

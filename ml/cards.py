@@ -30,6 +30,34 @@ MODEL_METRICS_SCHEMA = pa.schema(
 )
 
 
+def metric_rows(
+    measures: Mapping[tuple[str, str], tuple[float, float | None]],
+    version: str,
+    data_from: date | None,
+    data_to: date | None,
+) -> list[dict[str, Any]]:
+    """Rows of MODEL_METRICS_SCHEMA, by model and metric.
+
+    Args:
+        measures: (model, metric) -> (value, value of the baseline or None).
+        version: of the model.
+        data_from: first date that was read.
+        data_to: last date that was read.
+    """
+    return [
+        {
+            "model": model,
+            "model_version": version,
+            "metric": metric,
+            "value": value,
+            "baseline_value": baseline,
+            "data_from": data_from,
+            "data_to": data_to,
+        }
+        for (model, metric), (value, baseline) in sorted(measures.items())
+    ]
+
+
 def canonical_json(value: Any) -> bytes:
     """Write JSON in one way only: sorted keys, no spaces, UTF-8, dates as ISO text.
 

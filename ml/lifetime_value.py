@@ -23,7 +23,7 @@ from ml.bg_nbd import (
     order_probability,
     probability_alive,
 )
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.drift import Shift
 from ml.gamma_gamma import GammaGamma, expected_value
 from ml.lifetime_drift import lifetime_shifts
@@ -148,18 +148,7 @@ def predict_lifetime_value(
     measures = validation.measures | {
         ("lifetime", f"psi_{one.name}"): (one.index, one.bar) for one in shifts
     }
-    metrics = [
-        {
-            "model": model,
-            "model_version": version,
-            "metric": metric,
-            "value": value,
-            "baseline_value": baseline,
-            "data_from": book.first_day,
-            "data_to": book.last_day,
-        }
-        for (model, metric), (value, baseline) in sorted(measures.items())
-    ]
+    metrics = metric_rows(measures, version, book.first_day, book.last_day)
     card = make_card(
         name="lifetime",
         version=version,

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.gate import GateDecision, decide
 from ml.splits import split_by_date
 
@@ -118,6 +118,12 @@ class _Rules:
     steps: Any
     popularity: IntArray
 
+    def places(self) -> IntArray:
+        """(n,) the place of each product among the popular, from 0."""
+        found = np.empty(len(self.popularity), dtype=np.int64)
+        found[self.popularity] = np.arange(len(found))
+        return found
+
 
 def next_products(
     steps: pa.Table, as_of: date, params: NextProductParams | None = None
@@ -147,18 +153,12 @@ def next_products(
     gate, measures = _validate(window, as_of, params)
     rules = _fit(window, as_of, params)
     table = _listed(rules, gate.served == "model", params, version)
-    metrics = [
-        {
-            "model": "next_products",
-            "model_version": version,
-            "metric": metric,
-            "value": value,
-            "baseline_value": baseline,
-            "data_from": data_from,
-            "data_to": data_to,
-        }
-        for metric, (value, baseline) in sorted(measures.items())
-    ]
+    metrics = metric_rows(
+        {("next_products", metric): pair for metric, pair in measures.items()},
+        version,
+        data_from,
+        data_to,
+    )
     card = make_card(
         name="next_products",
         version=version,
@@ -271,8 +271,7 @@ def _ranks(
     if len(pairs) > params.max_validation_steps:
         take = np.linspace(0, len(pairs) - 1, params.max_validation_steps).astype(np.int64)
         pairs = pairs[take]
-    place = np.empty(len(rules.product_ids), dtype=np.int64)
-    place[rules.popularity] = np.arange(len(place))
+    place = rules.places()
     distinct, of_pair = np.unique(pairs, return_inverse=True)
     by_rules, by_popularity = np.empty(len(distinct)), np.empty(len(distinct))
     for i, pair in enumerate(distinct.tolist()):
@@ -286,8 +285,7 @@ def _ranks(
 
 
 def _listed(rules: _Rules, by_rules: bool, params: NextProductParams, version: str) -> pa.Table:
-    place = np.empty(len(rules.product_ids), dtype=np.int64)
-    place[rules.popularity] = np.arange(len(place))
+    place = rules.places()
     totals = np.asarray(rules.steps.sum(axis=1)).ravel()
     parts: list[tuple[Any, ...]] = []
     for row in range(len(rules.product_ids)):

@@ -23,7 +23,7 @@ from scipy import special
 from threadpoolctl import threadpool_limits
 
 from ml.calibration import area_under_curve, brier, calibration_error, reliability
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.drift import Shift, column_shifts, population_stability
 from ml.gate import GateDecision, decide
 
@@ -159,18 +159,7 @@ def score_purchases(
     measures |= {("purchase", f"psi_{one.name}"): (one.index, one.bar) for one in shifts}
     share = float(_outcomes(past).mean()) if past.num_rows else np.nan
     first, last = pc.min(known["cut_date"]).as_py(), pc.max(known["cut_date"]).as_py()
-    metrics = [
-        {
-            "model": of,
-            "model_version": version,
-            "metric": metric,
-            "value": value,
-            "baseline_value": baseline,
-            "data_from": first,
-            "data_to": last,
-        }
-        for (of, metric), (value, baseline) in sorted(measures.items())
-    ]
+    metrics = metric_rows(measures, version, first, last)
     card = make_card(
         name="purchase",
         version=version,

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from ml.als import AlsModel, fit_als, warm_step
-from ml.cards import canonical_json, make_card, model_version
+from ml.cards import canonical_json, make_card, metric_rows, model_version
 from ml.gate import GateDecision
 from ml.recommendation_lists import (
     RECOMMENDATIONS_SCHEMA,
@@ -205,19 +205,16 @@ def _metrics(known: Known, state: RecommenderState) -> list[dict[str, Any]]:
     """What the back-test of the anchor found of each candidate, and how old it is."""
     choice = state.choice
     age = {"days_since_back_test": (float((known.as_of - choice.as_of).days), None)}
-    return [
+    return metric_rows(
         {
-            "model": model,
-            "model_version": state.version,
-            "metric": metric,
-            "value": value,
-            "baseline_value": baseline,
-            "data_from": known.data_from,
-            "data_to": known.data_to,
-        }
-        for model, measures in sorted(choice.measures.items())
-        for metric, (value, baseline) in sorted({**measures, **age}.items())
-    ]
+            (model, metric): pair
+            for model, measures in choice.measures.items()
+            for metric, pair in {**measures, **age}.items()
+        },
+        state.version,
+        known.data_from,
+        known.data_to,
+    )
 
 
 def _card(
