@@ -5,6 +5,7 @@ Expectations imported. What they compute is the caller's business.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -117,9 +118,13 @@ def dismiss_workers() -> None:
 
 
 def warm_up_validation() -> None:
-    """Import Great Expectations in a process of its own: three seconds that pass beside others."""
+    """Import Great Expectations in a process of its own: three seconds that pass beside others.
+
+    Where it is imported here already, there is nothing to wait for.
+    """
     global _validator
-    if _validator is None and (os.cpu_count() or 1) > 1:
+    is_imported = "great_expectations" in sys.modules
+    if _validator is None and not is_imported and (os.cpu_count() or 1) > 1:
         _validator = started(1, _import_validation)
         _validator.submit(os.getpid)
 

@@ -6,9 +6,7 @@ that it costs a fraction of a second.
 """
 
 import ctypes
-import gc
 import io
-import multiprocessing
 import os
 import resource
 import signal
@@ -20,14 +18,8 @@ from typing import Any
 
 from dagster_project import cli
 from dagster_project.ingest import durable
+from tests.children import CHILDREN, begin
 
-_children = multiprocessing.get_context("forkserver")
-_children.set_forkserver_preload(
-    ["dagster_project.loading", "great_expectations", "dbt.cli.main", "dbt.task.build", "sqlparse",
-     "dbt.adapters.duckdb", "pyarrow.dataset", "ml.recommendations", "ml.anomalies",
-     "ml.lifetime_value", "ml.next_products", "ml.purchase_propensity", "ml.bandit_policies",
-     "implicit.cpu.als"]
-)  # fmt: skip
 # A run takes ten; one that does not end on a busy machine within this hangs.
 _SECONDS = 600
 # linux/capability.h: these two let root write and read whatever a file's mode says.
@@ -37,7 +29,7 @@ Fault = Callable[[], None]
 
 def lose_process_at(step: str, occurrence: int, work: Callable[..., object], *args: Any) -> None:
     """Do `work(*args)` in a process that dies by SIGKILL when it passes a step."""
-    child = _children.Process(target=_work_and_die, args=(step, occurrence, work, args))
+    child = CHILDREN.Process(target=_work_and_die, args=(step, occurrence, work, args))
     child.start()
     child.join(_SECONDS)
     _end(child)
@@ -46,7 +38,7 @@ def lose_process_at(step: str, occurrence: int, work: Callable[..., object], *ar
 
 def lose_process_after(seconds: float, work: Callable[..., object], *args: Any) -> bool:
     """Do `work(*args)` in a process that dies by SIGKILL some time later; whether it did."""
-    child = _children.Process(target=_work_alone, args=(work, args))
+    child = CHILDREN.Process(target=_work_alone, args=(work, args))
     child.start()
     child.join(seconds)
     if not child.is_alive():
@@ -62,8 +54,8 @@ def lose_process_after(seconds: float, work: Callable[..., object], *args: Any) 
 
 def told_under(fault: Fault | None, home: Path, work: Callable[..., object], *args: Any) -> str:
     """Do `work(*args)` in a process with a fault; what a user is told, empty where it went well."""
-    receiver, sender = _children.Pipe(duplex=False)
-    child = _children.Process(target=_tell, args=(sender, fault, home, work, args))
+    receiver, sender = CHILDREN.Pipe(duplex=False)
+    child = CHILDREN.Process(target=_tell, args=(sender, fault, home, work, args))
     child.start()
     sender.close()
     said = receiver.recv() if receiver.poll(_SECONDS) else None
@@ -115,14 +107,8 @@ def _be_bound_by_modes() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def _begin() -> None:
-    """What was imported stays: to look for cycles in it copies its pages, a quarter of a run."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
 def _work_and_die(step: str, occurrence: int, work: Callable[..., object], args: Any) -> None:
-    _begin()
+    begin()
     passed = 0
 
     def die(name: str) -> None:
@@ -136,7 +122,7 @@ def _work_and_die(step: str, occurrence: int, work: Callable[..., object], args:
 
 
 def _work_alone(work: Callable[..., object], args: Any) -> None:
-    _begin()
+    begin()
     # A group of its own, so that what it starts dies with it.
     os.setpgrp()
     work(*args)
@@ -145,7 +131,7 @@ def _work_alone(work: Callable[..., object], args: Any) -> None:
 def _tell(
     sender: Any, fault: Fault | None, home: Path, work: Callable[..., object], args: Any
 ) -> None:
-    _begin()
+    begin()
     if fault is not None:
         fault()
     spoken = io.StringIO()

@@ -8,6 +8,7 @@ A command's module has `register(subparsers)`, which adds its parser, and `run(a
 """
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -72,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _PIPE_CLOSED
     except Exception as error:
         return say_error(error, home)
+    finally:
+        if argv is None:
+            # The process ends: to look for cycles among all that it has imported takes a second.
+            gc.freeze()
     return code
 
 

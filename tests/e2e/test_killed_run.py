@@ -1,14 +1,13 @@
 """`footfall run` killed while it publishes: the tables end the same, and Dagster's pool is free."""
 
-import multiprocessing
-import os
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import must, served
+from dagster_project.cli import main
+from tests.e2e.command import footfall_anew, must, served
+from tests.fault_injection import lose_process_at
 
 DAYS = ["2026-11-01", "2026-11-02", "2026-11-03"]
 # Their rows hold no pseudonym, which a vault makes at random.
@@ -21,8 +20,6 @@ TABLES = (
 # Every step without Dagster around it is in test_whole_run_faults.
 KILLS = ["serving: named"]
 
-_children = multiprocessing.get_context("spawn")
-
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,18 +27,6 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     must(home, "init")
     must(home, "simulate", "--days", "3", "--seed", "3", "--start", DAYS[0], "--visitors", "30")
     return home
-
-
-def run_and_die(home: Path, step: str) -> None:
-    from dagster_project.cli import main
-    from dagster_project.ingest import durable
-
-    def die(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
-    main(["--home", str(home), "run"])
 
 
 def tables(home: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -53,17 +38,12 @@ def test_runs_that_are_killed_end_in_the_tables_of_one_that_is_not(landed, tmp_p
     undisturbed, killed = tmp_path / "undisturbed" / "state", tmp_path / "killed" / "state"
     for home in (undisturbed, killed):
         shutil.copytree(landed, home)
-    must(undisturbed, "run")
+    # As on a person's machine: nothing is imported before.
+    done = footfall_anew(undisturbed, "run")
+    assert done.returncode == 0, done.stderr
 
     for step in KILLS:
-        child = _children.Process(target=run_and_die, args=(killed, step))
-        child.start()
-        # Ten times what it takes: only a run that hangs is ended here.
-        child.join(240)
-        if child.is_alive():
-            child.kill()
-            child.join()
-        assert child.exitcode == -signal.SIGKILL, step
+        lose_process_at(step, 1, main, ["--home", str(killed), "run"])
     must(killed, "run")
 
     expected = tables(undisturbed)

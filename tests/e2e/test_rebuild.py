@@ -4,10 +4,8 @@ A kill at any of its steps leaves a whole warehouse in place. How rows are compa
 tests/unit/test_table_comparison.py.
 """
 
-import multiprocessing
 import os
 import shutil
-import signal
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +13,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dagster_project.cli import main
 from dagster_project.ingest.lock import state_lock
 from dagster_project.state import StatePaths
 from tests.e2e.command import footfall, must, served
+from tests.fault_injection import lose_process_at
 
 DAYS = ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]
-_children = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture(scope="module")
@@ -105,38 +104,21 @@ def test_a_row_changed_by_hand_is_named_and_replaced_while_readers_read_on(home)
     assert "equal: " in must(home, "rebuild")
 
 
-def rebuild_and_die(home: Path, step: str) -> None:
-    from dagster_project.cli import main
-    from dagster_project.ingest import durable
-
-    def die(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
-    main(["--home", str(home), "rebuild", "--replace"])
-
-
-def kill_at(home: Path, step: str) -> None:
-    child = _children.Process(target=rebuild_and_die, args=(home, step))
-    child.start()
-    child.join(120)
-    if child.is_alive():
-        child.kill()
-    assert child.exitcode == -signal.SIGKILL, step
+def lose_replacing(home: Path, step: str) -> None:
+    lose_process_at(step, 1, main, ["--home", str(home), "rebuild", "--replace"])
 
 
 def test_a_kill_leaves_the_old_warehouse_or_the_new_one_and_the_next_rebuild_mends(home):
     key = change_by_hand(home)
     before = warehouse_files(home)
     for step in ("rebuild: built", "rebuild: published"):
-        kill_at(home, step)
+        lose_replacing(home, step)
         assert warehouse_files(home) == before, step
     # The old one without its write-ahead log: what that held is in the file.
-    kill_at(home, "rebuild: write-ahead log gone")
+    lose_replacing(home, "rebuild: write-ahead log gone")
     assert list(warehouse_files(home)) == ["footfall.duckdb"]
     assert value_of(home, key) == (123456,)
-    kill_at(home, "rebuild: replaced")
+    lose_replacing(home, "rebuild: replaced")
     assert value_of(home, key) != (123456,)
     assert "equal: " in must(home, "rebuild")
     assert not (home / "warehouse" / "rebuild").exists()
@@ -154,9 +136,12 @@ def test_a_second_writer_says_who_holds_the_lock(home):
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_models_trained_anew_have_seen_the_day_that_came_late(home):
+def test_a_file_that_cannot_be_opened_is_replaced_and_models_see_the_day_that_came_late(home):
     assert "older days were loaded after the models of 2 dates" in footfall(home, "doctor").stdout
+    truncate(home)
     said = must(home, "rebuild", "--replace", "--retrain")
+    assert "not compared: " in said
+    assert "replaced the warehouse" in said
     # Seven families of three days.
     assert said.splitlines()[0] == "trained 21 partitions of models anew"
     assert "models: none is stale" in footfall(home, "doctor").stdout
@@ -230,11 +215,3 @@ def test_what_cannot_be_compared_is_said_in_one_line(home, happening, reason):
     assert len(refused.stderr.splitlines()) == 1
     assert reason in refused.stderr
     assert "footfall rebuild --replace" in refused.stderr
-
-
-def test_a_file_that_cannot_be_opened_is_replaced(home):
-    truncate(home)
-    said = must(home, "rebuild", "--replace")
-    assert "not compared: " in said
-    assert "replaced the warehouse" in said
-    assert "equal: " in must(home, "rebuild")

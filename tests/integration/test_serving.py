@@ -1,7 +1,5 @@
 """Publication: whole versions, at once, whatever happens on the way."""
 
-import multiprocessing
-import os
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +9,6 @@ import duckdb
 import pytest
 
 from dagster_project.cli.query import NothingPublishedError, QueryError, read_published
-from dagster_project.ingest import durable
 from dagster_project.serving import (
     PublishError,
     current_number,
@@ -20,6 +17,8 @@ from dagster_project.serving import (
     versions_folder,
 )
 from dagster_project.state import StatePaths
+from tests.children import CHILDREN
+from tests.fault_injection import lose_process_at
 
 STEPS = [
     "serving: built",
@@ -27,7 +26,6 @@ STEPS = [
     "serving: linked",
     "serving: swapped",
 ]
-_spawn = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -134,7 +132,7 @@ def test_published_file_cannot_be_changed_by_its_owner_by_mistake(paths: StatePa
 def test_kill_at_any_step_leaves_a_whole_version_served(paths: StatePaths, step: str) -> None:
     publish(paths)
     fill(paths, 2)
-    _lose_process_at(paths, step)
+    lose_process_at(step, 1, publish, paths)
 
     expected = 2 if step == "serving: swapped" else 1
     marks = read_published(
@@ -154,7 +152,7 @@ def test_kill_at_any_step_leaves_a_whole_version_served(paths: StatePaths, step:
 def test_kill_in_the_first_publication_leaves_nothing_or_a_whole_version(
     paths: StatePaths, step: str
 ) -> None:
-    _lose_process_at(paths, step)
+    lose_process_at(step, 1, publish, paths)
 
     if step == "serving: swapped":
         assert read_published(paths, "select mark from ml.churn_risk")[1] == [(1,)]
@@ -170,7 +168,7 @@ def test_kill_while_an_old_version_is_removed_leaves_no_version_with_files_missi
 ) -> None:
     for _ in range(3):
         publish(paths)
-    _lose_process_at(paths, "serving: old version out of the numbers")
+    lose_process_at("serving: old version out of the numbers", 1, publish, paths)
 
     assert version_numbers(paths) == [2, 3, 4]
     assert current_number(paths) == 4
@@ -179,26 +177,10 @@ def test_kill_while_an_old_version_is_removed_leaves_no_version_with_files_missi
     assert [p for p in paths.serving.rglob(".tmp-*")] == []
 
 
-def _lose_process_at(paths: StatePaths, step: str) -> None:
-    child = _spawn.Process(target=_publish_and_die, args=(paths.home, step))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 9
-
-
-def _publish_and_die(home: Path, step: str) -> None:
-    def die(name: str) -> None:
-        if name == step:
-            os._exit(9)
-
-    durable.on_crash_point = die
-    publish(StatePaths(home))
-
-
 def test_reader_in_another_process_never_fails_nor_sees_two_versions(paths: StatePaths) -> None:
     publish(paths)
-    stop, results = _spawn.Event(), _spawn.Queue()
-    reader = _spawn.Process(target=_read_until, args=(paths.home, stop, results))
+    stop, results = CHILDREN.Event(), CHILDREN.Queue()
+    reader = CHILDREN.Process(target=_read_until, args=(paths.home, stop, results))
     reader.start()
     assert results.get(timeout=60) == "started"
     for mark in range(2, 22):

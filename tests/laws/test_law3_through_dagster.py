@@ -7,9 +7,6 @@ has it judge dbt).
 """
 
 import json
-import multiprocessing
-import os
-import signal
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,10 +19,11 @@ import duckdb
 import pytest
 
 from dagster_project.definitions import build_defs
-from dagster_project.ingest import durable, seals
+from dagster_project.ingest import seals
 from dagster_project.ingest.config import load_settings
 from dagster_project.rebuild import Rebuilt, rebuild
 from dagster_project.state import StatePaths
+from tests.fault_injection import lose_process_at
 from tests.landed_days import land, load, state_with
 from tests.laws.histories import History, random_history
 
@@ -44,7 +42,6 @@ funnels:
 """
 # What no source says of its own events.
 _OURS = {"source", "arrival_date", "source_file", "source_line", "contract_version"}
-_children = multiprocessing.get_context("spawn")
 Parts = dict[tuple[str, date, int], list[dict[str, Any]]]
 
 
@@ -105,15 +102,6 @@ def materialise(home: Path, first: date, last: date, now: datetime) -> bool:
     return done.success
 
 
-def materialise_and_die(home: Path, first: date, last: date, now: datetime, step: str) -> None:
-    def die(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
-    materialise(home, first, last, now)
-
-
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
     """The five histories at their end."""
@@ -128,13 +116,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> StatePaths:
     assert materialise(paths.home, middle, last, early)
     deliver(paths, parts, 1)
     # The models of all days have their files; nothing is built from them, published or struck off.
-    args = (paths.home, BASE, last, late, "partitions: renamed")
-    child = _children.Process(target=materialise_and_die, args=args)
-    child.start()
-    child.join(180)
-    if child.is_alive():
-        child.kill()
-    assert child.exitcode == -signal.SIGKILL
+    lose_process_at("partitions: renamed", 1, materialise, paths.home, BASE, last, late)
     assert materialise(paths.home, BASE, BASE, late)
     # Closed days again, and a day that has begun: models have a partition of it, the log no seal.
     assert materialise(paths.home, last, late.date(), late)

@@ -1,13 +1,11 @@
 """Files of partitions: in place all together, or none of them."""
 
-import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
 
-from dagster_project.ingest import durable
 from dagster_project.partition_files import PartitionFiles
+from tests.fault_injection import lose_process_at
 
 
 def test_files_are_in_place_when_the_block_ends(tmp_path):
@@ -34,11 +32,6 @@ def test_an_error_leaves_the_files_as_they_were(tmp_path):
     assert target.read_bytes() == b"old"
 
 
-def replace_and_die(folder: Path, step: str) -> None:
-    durable.on_crash_point = lambda name: os._exit(9) if name == step else None
-    replace_both(folder)
-
-
 def replace_both(folder: Path) -> None:
     with PartitionFiles() as files:
         files.add(folder / "one", b"new")
@@ -57,12 +50,7 @@ def test_a_kill_leaves_each_file_old_or_new_and_the_next_run_replaces_all(tmp_pa
     both = [tmp_path / "one", tmp_path / "two"]
     for file in both:
         file.write_bytes(b"old")
-    child = multiprocessing.get_context("spawn").Process(
-        target=replace_and_die, args=(tmp_path, step)
-    )
-    child.start()
-    child.join(60)
-    assert child.exitcode == 9
+    lose_process_at(step, 1, replace_both, tmp_path)
     assert [file.read_bytes() for file in both] == left
     replace_both(tmp_path)
     assert sorted(tmp_path.iterdir()) == both

@@ -1,9 +1,6 @@
 """Quarantined rows tried again: what passes is logged once, what fails stays once."""
 
-import multiprocessing
-import os
 import shutil
-import signal
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ import duckdb
 import pytest
 
 from dagster_project.cli import main
-from dagster_project.ingest import batch, durable, seals, verify
+from dagster_project.ingest import batch, seals, verify
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.ingest.quarantine import read_quarantine
@@ -20,6 +17,7 @@ from dagster_project.ingest.replay import replay_problems, waiting_rows
 from dagster_project.ingest.vault import Vault
 from dagster_project.replaying import ReplayReport, replay_quarantine
 from dagster_project.state import StatePaths
+from tests.fault_injection import lose_process_at
 from tests.landed_days import (
     bytes_below,
     event,
@@ -40,8 +38,6 @@ STRICT = (
 )
 MENDED = STRICT.replace("2026-11-01", "2026-10-01").replace("1.0", "0.05")
 OLD = "2026-10-15T10:00:00Z"
-_children = multiprocessing.get_context("forkserver")
-_children.set_forkserver_preload(["dagster_project.replaying", "great_expectations"])
 
 
 @pytest.fixture
@@ -267,15 +263,6 @@ def test_a_check_that_fails_seals_nothing_and_says_so(paths, monkeypatch):
     assert not list((paths.home / "staging").rglob("*.parquet"))
 
 
-def replay_and_die(home: Path, step: str) -> None:
-    def die(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
-    replay(StatePaths(home))
-
-
 @pytest.mark.parametrize(
     "step",
     [
@@ -285,10 +272,7 @@ def replay_and_die(home: Path, step: str) -> None:
     ],
 )  # fmt: skip
 def test_killed_at_any_step_a_repeat_logs_each_row_once(paths, step):
-    child = _children.Process(target=replay_and_die, args=(paths.home, step))
-    child.start()
-    child.join(120)
-    assert child.exitcode == -signal.SIGKILL
+    lose_process_at(step, 1, replay, paths)
 
     replay(paths)
 
@@ -301,9 +285,7 @@ def test_killed_at_any_step_a_repeat_logs_each_row_once(paths, step):
 
 
 def test_what_a_killed_replay_staged_is_removed_by_the_next_run(paths):
-    child = _children.Process(target=replay_and_die, args=(paths.home, "seal: vault flushed"))
-    child.start()
-    child.join(120)
+    lose_process_at("seal: vault flushed", 1, replay, paths)
     assert list((paths.staging / ".replay").rglob("*.parquet"))
     load(paths, LATER, now=f"{LATER}T10:00:00")
     assert list(paths.staging.iterdir()) == []

@@ -1,13 +1,11 @@
 """An erasure that is ended at any step: the state stays sound, and the next attempt finishes it."""
 
-import multiprocessing
-import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from dagster_project.ingest import batch, durable, erasure, erasure_register, pending, verify
+from dagster_project.ingest import batch, erasure, erasure_register, pending, verify
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.erasure_register import Request
 from dagster_project.ingest.event_log import stage_days
@@ -17,6 +15,7 @@ from dagster_project.ingest.seals import load_chain
 from dagster_project.ingest.vault import Vault
 from dagster_project.loading import registry_of
 from dagster_project.state import StatePaths
+from tests.fault_injection import lose_process_at
 from tests.landed_days import bytes_below, event, json_lines, land, seal_unchecked, state_with
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
@@ -34,9 +33,6 @@ STEPS = [
     "erasure: file replaced",
     "erasure: files",
 ]
-# A server that has imported everything and started no thread.
-_children = multiprocessing.get_context("forkserver")
-_children.set_forkserver_preload(["dagster_project.loading"])
 
 
 def jane(number: int, at: str, **more: object) -> dict[str, object]:
@@ -77,16 +73,6 @@ def erase(paths: StatePaths) -> None:
     erasure.carry_out(paths, settings, registry_of(settings), NOW)
 
 
-def _erase_until(home: str, step: str) -> None:
-    def end(name: str) -> None:
-        if name == step:
-            os._exit(77)
-
-    durable.on_crash_point = end
-    erase(StatePaths(Path(home)))
-    os._exit(0)
-
-
 def check_sound(paths: StatePaths) -> None:
     """What must hold at any moment: every file is as sealed, or as the register says."""
     assert verify.audit(paths).problems == ()
@@ -125,10 +111,7 @@ def test_erasure_that_nothing_ends_leaves_all_sound(paths: StatePaths) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_erasure_ended_at_any_step_is_finished_by_the_next(paths: StatePaths, step: str) -> None:
-    child = _children.Process(target=_erase_until, args=(str(paths.home), step))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 77
+    lose_process_at(step, 1, erase, paths)
     check_sound(paths)
 
     erase(paths)

@@ -1,22 +1,20 @@
 """What a publication adds to the records: what is new or another, once, whatever is killed."""
 
-import multiprocessing
-import os
 import shutil
-import signal
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from dagster_project.ingest import durable
 from dagster_project.records.audit import record_problems
 from dagster_project.records.entries import load_entries
 from dagster_project.records.publications import record_served
 from dagster_project.serving import current_number
 from dagster_project.state import StatePaths
+from tests.fault_injection import lose_process_at
 from tests.integration.records.published_state import (
     build,
     firing,
@@ -30,7 +28,7 @@ from tests.integration.records.published_state import (
 FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 2)
 SEEN = datetime(2026, 11, 1, 9)
 KPIS = [(FIRST, 3, Decimal("20.5"), 20.5)]
-_children = multiprocessing.get_context("spawn")
+AT_ONE = partial(publish, at="2026-11-30T13:00:00")
 
 STEPS = [
     "serving: named", "serving: swapped", "records: parts written",
@@ -163,15 +161,6 @@ def test_a_version_that_footfall_did_not_build_is_not_recorded(tmp_path):
     assert load_entries(made) == []
 
 
-def publish_and_die(home: Path, step: str) -> None:
-    def die(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
-    publish(StatePaths(home), at="2026-11-30T13:00:00")
-
-
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_at_any_step_ends_in_the_record_of_an_undisturbed_run(paths, tmp_path, step):
     seal_day(paths, "2026-11-02")
@@ -182,12 +171,9 @@ def test_a_kill_at_any_step_ends_in_the_record_of_an_undisturbed_run(paths, tmp_
     )  # fmt: skip
     undisturbed = StatePaths(tmp_path / "undisturbed")
     shutil.copytree(paths.home, undisturbed.home, symlinks=True)
-    publish(undisturbed, at="2026-11-30T13:00:00")
+    AT_ONE(undisturbed)
 
-    child = _children.Process(target=publish_and_die, args=(paths.home, step))
-    child.start()
-    child.join(60)
-    assert child.exitcode == -signal.SIGKILL
+    lose_process_at(step, 1, AT_ONE, paths)
     # What an audit says in between is that somebody is at it, and never that something is lost.
     assert all("the next run finishes it" in line for line in record_problems(paths, ()))
     publish(paths, at="2026-11-30T14:00:00")
@@ -206,9 +192,7 @@ def test_a_kill_at_any_step_ends_in_the_record_of_an_undisturbed_run(paths, tmp_
 
 def test_kills_that_leave_versions_unserved_do_not_lose_the_one_to_compare_with(paths):
     for _ in range(3):
-        child = _children.Process(target=publish_and_die, args=(paths.home, "serving: named"))
-        child.start()
-        child.join(60)
+        lose_process_at("serving: named", 1, AT_ONE, paths)
     build(paths, KPIS, [("anna", 7, 20.5, 0, None, SEEN)])
     publish(paths)
     assert current_number(paths) == 5

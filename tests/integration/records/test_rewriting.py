@@ -1,8 +1,5 @@
 """Law 2 for the records: nobody changes them unseen, and an erasure leaves its number."""
 
-import multiprocessing
-import os
-import signal
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +15,11 @@ from dagster_project.records.audit import record_problems
 from dagster_project.records.entries import load_entries, recover
 from dagster_project.records.rewriting import rewrite_without
 from dagster_project.state import StatePaths
+from tests.fault_injection import lose_process_at
 from tests.integration.records.published_state import build, publish, recorded, seal_day, state
 
 SEEN = datetime(2026, 11, 1, 9)
 PERSONS = ["anna", "ben"]
-_children = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -92,24 +89,12 @@ def test_publications_go_on_after_it(paths):
     assert record_problems(paths, {7}) == []
 
 
-def rewrite_and_die(home: Path, step: str) -> None:
-    def die(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    durable.on_crash_point = die
-    rewrite_without(StatePaths(home), ["anna"], 7)
-
-
 @pytest.mark.parametrize(
     "step",
     ["records: parts written", "00000004.json: renamed", "HEAD: renamed", "records: part named"],
 )
 def test_killed_at_any_step_the_repeat_takes_out_all_rows_once(paths, step):
-    child = _children.Process(target=rewrite_and_die, args=(paths.home, step))
-    child.start()
-    child.join(60)
-    assert child.exitcode == -signal.SIGKILL
+    lose_process_at(step, 1, rewrite_without, paths, ["anna"], 7)
 
     rewrite_without(paths, ["anna"], 7)
 

@@ -2,16 +2,14 @@
 
 import hashlib
 import hmac
-import multiprocessing
-import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from dagster_project.ingest import durable
 from dagster_project.ingest.vault import KEY_FILE, VAULT_FILE, Vault, VaultError
 from dagster_project.state import StatePaths
+from tests.fault_injection import lose_process_at
 
 
 @pytest.fixture
@@ -144,23 +142,13 @@ def test_derived_keys_differ_by_purpose(paths: StatePaths) -> None:
         assert vault.derive_key("quarantine") != vault.derive_key("event id")
 
 
-def create_and_die(home: Path, step: str) -> None:
-    durable.on_crash_point = lambda name: os._exit(9) if name == step else None
-    Vault.create(StatePaths(home))
-
-
 @pytest.mark.parametrize(
     "step", ["installation.key: written beside", "installation.key: renamed", "vault: made beside"]
 )
 def test_a_kill_while_the_vault_is_made_leaves_none_or_a_whole_one(
     paths: StatePaths, step: str
 ) -> None:
-    child = multiprocessing.get_context("spawn").Process(
-        target=create_and_die, args=(paths.home, step)
-    )
-    child.start()
-    child.join(60)
-    assert child.exitcode == 9
+    lose_process_at(step, 1, Vault.create, paths)
     assert not paths.secrets.exists()
     with Vault.open_or_create(paths) as vault:
         assert vault.count() == 0
