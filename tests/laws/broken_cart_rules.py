@@ -188,6 +188,14 @@ FOUND_BEFORE_MIDNIGHT = told(
     (day(12), [cart("a", "page_viewed", "11 23:50"), add("b", "12 00:05", category="bags")]),
     (day(13), [cart("late", "page_viewed", "11 23:45", utm_medium="email")]),
 )
+# … and its cart is touched later, by an order, when the session is not.
+ORDERED_AFTER_MIDNIGHT = told(
+    (day(12), [
+        cart("a", "page_viewed", "11 23:50", utm_medium="email"),
+        add("b", "12 00:05", category="bags"),
+    ]),
+    (day(14), [order("c", "13 11:00")]),
+)  # fmt: skip
 RECOVERED_LATER = told((day(16), [add("a", "11 10:00")]), (day(17), [order("b", "13 11:00")]))
 TWO_PUT_IN_AT_ONCE = told(
     (day(11), [
@@ -357,7 +365,7 @@ BROKEN_CART_RULES = (
         "int_cart_days_by_dimension", text(r"and not is_bot", ""),
     ),
     BrokenRule(
-        "a cart's session is sought on the date of the cart alone", FOUND_BEFORE_MIDNIGHT,
+        "a cart's session is sought on the date of the cart alone", ORDERED_AFTER_MIDNIGHT,
         "int_cart_days_by_dimension",
         text(r"\[report_date - 2, report_date - 1, report_date\]", "[report_date]"),
     ),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tests.laws.compiled import Model
 from tests.laws.histories import History
 from tests.laws.noticing import (
+    AWAKE_BEFORE,
     DISPLACED_BY_BOT,
     DISPLACED_KINDS,
     DISPLACED_ORDER,
@@ -203,7 +204,7 @@ BROKEN_RULES = (
     ),
     BrokenRule(
         "later sessions of the same run are left out",
-        RANDOM_BATCH,
+        AWAKE_BEFORE,
         "int_session_windows",
         text(r"started_at\s*>=(?=\s*adjacent)", "started_at ="),
     ),

@@ -72,6 +72,11 @@ TWO_DAYS_AWAKE = told(
     (day(13), every_twenty_minutes("11 10:00", 150)),
     (day(14), [view("late", "13 11:05")]),
 )
+# Who did not rest for two days had begun earlier: each cut comes earlier.
+AWAKE_BEFORE = told(
+    (day(13), every_twenty_minutes("11 10:00", 150)),
+    (day(14), [view("late", "11 09:35")]),
+)
 # A log-in after the fact, on a device that was somebody else's: their past moves.
 LOG_INS = told(
     (day(11), [view("a", "11 10:00"), of_order("o", "order_completed", "11 10:05", "1")]),

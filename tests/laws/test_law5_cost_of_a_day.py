@@ -24,7 +24,7 @@ from tests.laws.warehouse import Row, Warehouse
 EARLY, LATE = 40, 300
 DAYS_LATE = 250
 # Days that are loaded together on the way from one to the other, so that the way costs seconds.
-TOGETHER = 10
+TOGETHER = 50
 
 Place = tuple[str, str]
 

@@ -92,6 +92,10 @@ _RECORDS = {
 EVENTS_SCHEMA = pa.schema([(name, _ARROW[_TYPES.get(name, "VARCHAR")]) for name in LOG_COLUMNS])
 
 
+# A rule broken on purpose may multiply rows for ever: it fails then, and fills no disk.
+_SETTINGS = {"threads": 1, "memory_limit": "4GB", "max_temp_directory_size": "1GB"}
+
+
 class Warehouse:
     """The warehouse of one history."""
 
@@ -101,7 +105,7 @@ class Warehouse:
         currency: str = "EUR",
         con: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
-        self.con = con or duckdb.connect(config={"threads": 1})
+        self.con = con or duckdb.connect(config=_SETTINGS)
         self.models = compiled_models()
         self.is_undone = False
         events = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in LOG_COLUMNS)
