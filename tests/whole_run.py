@@ -2,7 +2,8 @@
 
 What `footfall run` does, in its order, at a third of its time: a process that is to be lost needs
 nothing else. Belongs here: the run, the state that it starts from, and what came out. Not here:
-what disturbs it (`fault_injection`), and Dagster's own part (`tests/e2e/test_killed_run.py`).
+what disturbs it (`fault_injection`), and Dagster's own part
+(`tests/e2e/test_dagster_partitions.py`).
 
 All states take turns in one folder: dbt parses its project anew for each other place.
 """

@@ -1,6 +1,7 @@
 """Whole runs through Dagster end in the same tables.
 
-Partitions one by one, a range in one run, a closed day again.
+Partitions one by one, a range in one run that dies and comes again, a closed day again. Each other
+step at which a run may die, without Dagster around it, is in test_whole_run_faults.
 """
 
 import json
@@ -12,10 +13,12 @@ import duckdb
 import pytest
 
 from dagster_project import training, warehouse
+from dagster_project.cli import main
 from dagster_project.definitions import build_defs
 from dagster_project.ingest.config import load_settings
 from dagster_project.state import StatePaths
-from tests.e2e.command import footfall, must
+from tests.e2e.command import footfall, footfall_anew, must
+from tests.fault_injection import lose_process_at
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 4)
 DAYS = ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]
@@ -44,7 +47,10 @@ def day_by_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("days") / "state"
     must(home, "init")
     must(home, "simulate", "--days", "4", "--seed", "5", "--start", DAYS[0], "--visitors", "60")
-    for day in DAYS:
+    # As on a person's machine: nothing is imported before.
+    first = footfall_anew(home, "run", "--to", DAYS[0])
+    assert first.returncode == 0, first.stderr
+    for day in DAYS[1:]:
         must(home, "run", "--from", day, "--to", day)
     return home
 
@@ -59,12 +65,16 @@ def in_one_run(day_by_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             shutil.copytree(source, home / part)
         else:
             shutil.copy(source, home / part)
+    # It holds Dagster's pool as it dies.
+    lose_process_at("serving: named", 1, main, ["--home", str(home), "run"])
     must(home, "run")
     return home
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_range_in_one_run_gives_the_tables_of_single_days(day_by_day, in_one_run, table):
+def test_a_range_in_a_run_that_died_and_one_more_gives_the_tables_of_single_days(
+    day_by_day, in_one_run, table
+):
     found = rows_of(in_one_run, table)
     assert found
     assert found == rows_of(day_by_day, table)
@@ -74,6 +84,11 @@ def test_a_closed_day_again_changes_neither_log_nor_tables(day_by_day):
     before = log_tree(day_by_day), [rows_of(day_by_day, table) for table in TABLES]
     must(day_by_day, "run", "--from", DAYS[1], "--to", DAYS[1])
     assert (log_tree(day_by_day), [rows_of(day_by_day, table) for table in TABLES]) == before
+
+
+def test_after_the_run_that_died_the_log_is_whole_and_nothing_is_left_to_do(in_one_run):
+    must(in_one_run, "verify")
+    assert "nothing to do" in must(in_one_run, "run")
 
 
 def test_recommendations_reach_the_customers(day_by_day):

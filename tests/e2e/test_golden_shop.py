@@ -1,4 +1,4 @@
-"""A shop of 21 lines against tables worked by hand: `tests/golden/README.md` has the working.
+"""A shop of 26 lines against tables worked by hand: `tests/golden/README.md` has the working.
 
 Belongs here: that the warehouse says what the page says. Not here: many histories (`tests/laws`).
 """
@@ -128,7 +128,18 @@ def test_the_first_arrival_of_a_repeated_event_counts(shop):
     assert price == (50,)
     assert rows(
         shop, "select sum(duplicates), sum(conflicts), sum(late_events) from dq.arrivals_daily"
-    ) == [(2, 1, 1)]
+    ) == [(2, 1, 2)]
+
+
+def test_a_visitor_too_fast_for_a_person_is_none_as_soon_as_that_is_known(shop):
+    found = rows(
+        shop,
+        "select arrival_date, declared_bot_events, fast_visitor_events from dq.arrivals_daily "
+        "order by 1",
+    )
+    assert found == [(DAYS[0], 0, 0), (DAYS[1], 3, 4), (DAYS[2], 0, 1)]
+    bots = rows(shop, "select event_id from core.fct_events where is_bot order by 1")
+    assert [event for (event,) in bots] == ["f1", "f2", "f3", "f4", "f5", "x1", "x2", "x3"]
 
 
 def test_customers(shop):
