@@ -18,6 +18,9 @@
             'create schema if not exists state',
             'create table if not exists state.work_set (arrival_date date)',
         ] -%}
+        {%- if env_var('FOOTFALL_THREADS', '') -%}
+            {%- do statements.append('set threads = ' ~ env_var('FOOTFALL_THREADS') | int) -%}
+        {%- endif -%}
         {%- for node in graph.nodes.values()
             if node.resource_type == 'model'
             and node.config.materialized in ('replace_touched', 'accumulate') -%}

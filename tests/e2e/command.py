@@ -47,6 +47,7 @@ def _command(
 ) -> None:
     begin()
     warnings.simplefilter("ignore")
+    os.environ.clear()
     os.environ.update(environment, FOOTFALL_HOME=str(home))
     os.chdir(home.parent)
     for stream, place in zip((sys.stdout, sys.stderr), places, strict=True):
