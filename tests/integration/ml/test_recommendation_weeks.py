@@ -69,8 +69,13 @@ class Shop:
                 "group by all"
             )
             con.execute(
-                "create view ml_inputs.ml_visitors as select distinct person_id from log "
+                "create view ml_inputs.ml_visitors as select distinct person_id, event_date, "
+                "null::varchar as country, null::varchar as device_type from log "
                 f"where {seen} and {since}"
+            )
+            con.execute(
+                "create view ml_inputs.ml_products as select distinct product_id, "
+                f"product_id[:2] as category from log where {seen} and {since}"
             )
             con.execute(
                 "create view ml_inputs.ml_bought as select distinct person_id, product_id from log "
