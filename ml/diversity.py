@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -107,33 +106,34 @@ class CategoryRule:
         if not self.is_on or not len(plain.rows):
             return plain
         starts = np.searchsorted(plain.rows, np.arange(len(scores) + 1))
-        kept: dict[int, TopN] = {}
-        open_rows = [
-            row
-            for row, (start, end) in enumerate(pairwise(starts.tolist()))
-            if not self._is_within(plain.items[start:end], n).all()
-        ]
+        items, values = plain.items.copy(), plain.scores.copy()
+        left = self._rows_beyond(plain, n)
         for depth in (min(_DEEPER * n, scores.shape[1]), scores.shape[1]):
-            rows = np.array([row for row in open_rows if row not in kept], dtype=np.int64)
-            if not len(rows):
+            if not len(left):
                 break
-            left_out = None if excluded is None else excluded[rows]
-            deeper = top_n(scores[rows], depth, left_out)
-            edges = np.searchsorted(deeper.rows, np.arange(len(rows) + 1))
-            for place, row in enumerate(rows.tolist()):
+            deeper = top_n(scores[left], depth, None if excluded is None else excluded[left])
+            edges = np.searchsorted(deeper.rows, np.arange(len(left) + 1))
+            unsettled = []
+            for place, row in enumerate(left.tolist()):
                 part = slice(edges[place], edges[place + 1])
                 ranked = deeper.items[part]
-                if len(ranked) == depth < scores.shape[1] and not self.is_settled(ranked, n):
+                is_whole = len(ranked) < depth or depth == scores.shape[1]
+                if not (is_whole or self.is_settled(ranked, n)):
+                    unsettled.append(row)
                     continue
                 chosen = self.choose(ranked, n)
-                ranks = np.arange(1, len(chosen) + 1)
-                of_row = np.full(len(chosen), row)
-                kept[row] = TopN(of_row, ranks, ranked[chosen], deeper.scores[part][chosen])
-        items, values = plain.items.copy(), plain.scores.copy()
-        for row, one in kept.items():
-            items[starts[row] : starts[row + 1]] = one.items
-            values[starts[row] : starts[row + 1]] = one.scores
+                items[starts[row] : starts[row + 1]] = ranked[chosen]
+                values[starts[row] : starts[row + 1]] = deeper.scores[part][chosen]
+            left = np.array(unsettled, dtype=np.int64)
         return TopN(plain.rows, plain.ranks, items, values)
+
+    def _rows_beyond(self, lists: TopN, n: int) -> IntArray:
+        """Lists with more of a category than they may hold."""
+        codes = self.codes[lists.items]
+        known = codes != UNKNOWN
+        n_codes = self.codes.max() + 1
+        cells, counts = np.unique(lists.rows[known] * n_codes + codes[known], return_counts=True)
+        return np.unique(cells[counts > self.limit(n)] // n_codes)
 
 
 def intra_list_diversity(rows: IntArray, items: IntArray, codes: IntArray) -> float:

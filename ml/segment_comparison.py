@@ -117,7 +117,8 @@ def compare_segments(
     code_of = {segment: code for code, segment in enumerate(past.rankings)}
     codes = np.array([code_of[one] for one in past.segments], dtype=np.int64)
     of_segments = np.array(
-        [popularity_scores(one.ranking, matrix) for one in past.rankings.values()]
+        [popularity_scores(one.ranking, matrix) for one in past.rankings.values()],
+        dtype=np.float32,  # which holds places exactly
     )
 
     def scores(rows: IntArray) -> Any:
