@@ -152,7 +152,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
              for person in range(8) for nth in range(40)]  # fmt: skip
     read = [view(f"read{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
             for n in range(9)]  # fmt: skip
-    hidden = [*logins, *failed, *opened, newcomer, *met, *looked, *fast, *clicked, *liked, *read]
+    renamed = [event(f"z{product}", "product_viewed", "20 23:00", "v1", product_id=f"p{product}",
+                     category="named late") for product in range(PRODUCTS)]  # fmt: skip
+    hidden = [*logins, *failed, *opened, newcomer, *met, *looked, *fast, *clicked, *liked, *read,
+              *renamed]  # fmt: skip
     yield day(21), arriving(day(21), hidden)
     orders = [
         event(
