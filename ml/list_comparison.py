@@ -141,8 +141,7 @@ def compare(
         for side, scores_of in enumerate(sides.values()):
             with threadpool_limits(limits=1, user_api="blas"):
                 block = scores_of(part)
-            for place, depth in enumerate(depths):
-                found = rule.top_n(block, depth, left_out)
+            for place, found in enumerate(_lists(block, depths, left_out, rule)):
                 listed[side][place].append(replace(found, rows=found.rows + start))
                 values[side, place, -1, start : start + len(part)] = _recall_of_lists(
                     found, truth.relevant[start : start + len(part)]
@@ -161,6 +160,18 @@ def compare(
             if len(truth.persons)
         },
     )
+
+
+def _lists(
+    block: Any, depths: tuple[int, ...], left_out: Any, rule: CategoryRule
+) -> list[TopN]:
+    """The lists of a block at each depth, the deepest last."""
+    if rule.is_on:
+        return [rule.top_n(block, depth, left_out) for depth in depths]
+    # Without a rule a shorter list is the head of a longer one.
+    one = rule.top_n(block, depths[-1], left_out)
+    heads = [one.ranks <= depth for depth in depths]
+    return [TopN(one.rows[i], one.ranks[i], one.items[i], one.scores[i]) for i in heads]
 
 
 def _recall_of_lists(lists: TopN, relevant: list[IntArray]) -> list[float]:
