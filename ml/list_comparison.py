@@ -162,9 +162,7 @@ def compare(
     )
 
 
-def _lists(
-    block: Any, depths: tuple[int, ...], left_out: Any, rule: CategoryRule
-) -> list[TopN]:
+def _lists(block: Any, depths: tuple[int, ...], left_out: Any, rule: CategoryRule) -> list[TopN]:
     """The lists of a block at each depth, the deepest last."""
     if rule.is_on:
         return [rule.top_n(block, depth, left_out) for depth in depths]
