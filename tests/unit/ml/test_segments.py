@@ -31,7 +31,7 @@ from ml.recommendations import (
 from ml.recommender_inputs import Known, prepare
 from ml.recommender_state import RecommenderState
 from ml.recommender_validation import choose
-from ml.segment_comparison import SEGMENTS
+from ml.segment_comparison import SEGMENTS, compare_segments, segment_persons
 from ml.segment_popularity import SegmentPrior, SegmentRanking, rank_segments
 from ml.segments import EVERYBODY, Segment, segments_on
 
@@ -227,6 +227,43 @@ def test_the_back_test_knows_no_country_that_was_told_after_its_cut(planted):
         chosen[told] = choose(known).segments
     assert chosen[cut + DAY] == planted.choice.segments
     assert chosen[cut] != planted.choice.segments
+
+
+@pytest.mark.parametrize(("is_model_served", "persons"), [(True, 3), (False, 7)])
+def test_segments_are_judged_on_those_whom_popularity_would_serve(is_model_served, persons):
+    """Four with enough history, one with one product, two visitors, and one of no country."""
+    names = [*(f"old{i}" for i in range(4)), "one", "new0", "new1", "nowhere"]
+    rows = [(f"old{i}", product, MONDAY, 1) for i in range(4) for product in ("a", "b")]
+    rows += [("one", "c", MONDAY, 1), ("old0", "d", MONDAY, 1)]
+    seen = visits([(p, MONDAY, GERMANY if p != "nowhere" else None, None) for p in names])
+    known = prepare(views(rows), NOTHING, MONDAY, PLAIN, seen)
+    everybody = known.popularity()
+    ids, excluded = known.everybody()
+    assert ids == ("old0", "old1", "old2", "old3", "one", "new0", "new1", "nowhere")
+    found = compare_segments(
+        segment_persons(known.window, MONDAY, known.visitors, ids, everybody, PLAIN),
+        everybody,
+        known.matrix,
+        ids,
+        excluded,
+        views([(p, "d" if p != "old0" else "c", MONDAY + DAY, 1) for p in names]),
+        PLAIN,
+        known.rule(known.matrix.product_ids),
+        is_model_served=is_model_served,
+    )
+    assert len(found.ndcg[SEGMENTS]) == persons
+
+
+def test_the_version_follows_countries_and_categories():
+    known = known_on(MONDAY)
+    seen = known.visitors
+    moved = pc.if_else(pc.equal(seen["person_id"], seen["person_id"][0]), "Spain", seen["country"])
+    goods = pa.table({"product_id": ["a00"], "category": ["hats"]})
+    versions = {
+        fit_partition(prepare(known.window, NOTHING, MONDAY, PLAIN, *others), None).state.version
+        for others in ((seen,), (seen.set_column(2, "country", moved),), (seen, goods))
+    }
+    assert len(versions) == 3
 
 
 def test_a_choice_with_its_segments_is_the_same_from_a_state(planted):
