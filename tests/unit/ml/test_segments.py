@@ -436,3 +436,14 @@ def test_who_was_here_before_the_recent_days_alone_gets_no_list():
     seen = visits([("late", MONDAY - 6 * DAY, None, None), ("gone", MONDAY - 7 * DAY, None, None)])
     run = recommend_partition(rows, NOTHING, MONDAY, replace(PLAIN, young_days=1), seen)
     assert {"late", "gone"} & set(run.recommendations["person_id"].to_pylist()) == {"late"}
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 3])
+def test_a_shop_where_next_to_nothing_happened_has_segments_of_nobody(n_rows):
+    names = [f"p{i}" for i in range(40)]
+    seen = visits([(p, MONDAY - 6 * DAY, GERMANY, "mobile") for p in names])
+    rows = views([(p, "a", MONDAY - i * DAY, 1) for i, p in enumerate(names)]).slice(0, n_rows)
+    goods = pa.table({"product_id": ["a"], "category": ["hats"]})
+    run = recommend_partition(rows, NOTHING, MONDAY, PLAIN, seen, products=goods)
+    assert run.state.choice.segments.served == "baseline"
+    assert run.recommendations.num_rows == (40 - n_rows if n_rows else 0)
