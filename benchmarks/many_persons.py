@@ -30,12 +30,12 @@ from ml.next_day import next_day_truth
 from ml.recommendations import fit_partition, list_partition
 from ml.recommender_inputs import (
     BOUGHT_SCHEMA,
-    VISITORS_SCHEMA,
     Known,
     RecommendationParams,
     prepare,
 )
 from ml.recommender_state import RecommenderState
+from ml.segments import VISITORS_SCHEMA
 
 AS_OF = date(2026, 6, 30)
 TASTES = 50

@@ -159,12 +159,14 @@ class _Chain:
         if day not in self._known:
             self._known = {one: kept for one, kept in self._known.items() if one == day - _DAY}
             window = self._params.window_days
+            seen = self._params.recent_days + self._params.validation_days
             self._known[day] = prepare(
                 self._inputs.read("ml_interactions", day, window),
                 self._inputs.read("ml_bought", day, window),
                 day,
                 self._params,
-                self._inputs.read("ml_visitors", day, self._params.recent_days),
+                self._inputs.read("ml_visitors", day, seen),
+                self._inputs.read("ml_products", day, window),
             )
         return self._known[day]
 

@@ -110,6 +110,7 @@ def train_recommendations(
         window_days=window,
         recent_days=min(RecommendationParams.recent_days, window),
         exclude_bought=settings.settings.exclude_bought,
+        max_category_share=settings.settings.max_category_share,
     )
     seen = _log_seen(paths, days_behind(days))
     make = partial(_recommend, params, paths.models / "recommendations", seen)

@@ -252,7 +252,12 @@ def recommend(model: AlsModel, users: IntArray, n: int, exclude: Any = None) -> 
 
 
 def list_best(
-    scores: Callable[[IntArray], Any], users: IntArray, n_items: int, n: int, exclude: Any = None
+    scores: Callable[[IntArray], Any],
+    users: IntArray,
+    n_items: int,
+    n: int,
+    exclude: Any = None,
+    take: Callable[[Any, int, Any], TopN] = top_n,
 ) -> TopN:
     """List the best n items of each user, by whatever scores.
 
@@ -263,6 +268,7 @@ def list_best(
         n: length of a list.
         exclude: None or csr (n_users, n_items); a cell that is set keeps the item off the list
             (bought, or seen).
+        take: takes the best n of scores and what is excluded.
 
     Returns:
         The lists, in order of `users`; ties go to the lower item index.
@@ -273,7 +279,7 @@ def list_best(
         for start in range(0, len(users), block):
             part = users[start : start + block]
             left_out = None if exclude is None else exclude[part].toarray() != 0
-            found = top_n(scores(part), n, left_out)
+            found = take(scores(part), n, left_out)
             parts.append(TopN(found.rows + start, found.ranks, found.items, found.scores))
     return _stack(parts)
 

@@ -16,14 +16,16 @@ from ml.list_comparison import IntArray, Scores, compare, find_truth
 from ml.recommender_inputs import Known, popularity_scores
 from ml.recommender_state import RecommenderState
 from ml.recommenders import ALS, able_champion, fit_challenger
+from ml.segment_comparison import SEGMENTS, compare_segments, segment_persons
 
 
 def next_day_truth(before: Known, state: RecommenderState, after: pa.Table) -> list[dict[str, Any]]:
-    """Measure a partition's champion on what persons newly did on the days after it.
+    """Measure a partition's champion, and its segments, on what persons newly did after it.
 
     Persons are those with enough history for the champion, as identity was known then; products are
     those that its lists may hold: neither seen in the window nor, where set, ever bought. So it is
-    measured on days on which popularity was served as well.
+    measured on days on which popularity was served as well. Popularity of segments is measured on
+    those who are served by popularity and whose segment was known.
 
     Args:
         before: what was known on the partition.
@@ -46,11 +48,13 @@ def next_day_truth(before: Known, state: RecommenderState, after: pa.Table) -> l
         popular = popularity_scores(before.popularity(), before.matrix)
         scores = {name: _scores(name, before, state)}
         k = before.params.top_n
-        found = compare(scores, popular, before.matrix, before.excluded, truth, k)
+        rule = before.rule(before.matrix.product_ids)
+        found = compare(scores, popular, before.matrix, before.excluded, truth, k, rule)
         measures |= found.against_popularity(name)
+    by_model = {name: measures} | _of_segments(before, state, later)
     return [
         {
-            "model": name,
+            "model": model,
             "model_version": state.version,
             "metric": f"next_day_{metric}",
             "value": value,
@@ -58,8 +62,34 @@ def next_day_truth(before: Known, state: RecommenderState, after: pa.Table) -> l
             "data_from": pc.min(later["event_date"]).as_py(),
             "data_to": pc.max(later["event_date"]).as_py(),
         }
-        for metric, (value, baseline) in sorted(measures.items())
+        for model, of_one in sorted(by_model.items())
+        for metric, (value, baseline) in sorted(of_one.items())
     ]
+
+
+def _of_segments(
+    before: Known, state: RecommenderState, later: pa.Table
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Popularity of segments beside that of everybody; empty where there was nobody to ask."""
+    persons, excluded = before.everybody()
+    everybody = before.popularity()
+    found = compare_segments(
+        segment_persons(
+            before.window, before.as_of, before.visitors, persons, everybody, before.params
+        ),
+        everybody,
+        before.matrix,
+        persons,
+        excluded,
+        later,
+        before.params,
+        before.rule(before.matrix.product_ids),
+        is_model_served=state.choice.gate.served == "model",
+    )
+    number = float(len(found.ndcg[SEGMENTS]))
+    if not number:
+        return {}
+    return {SEGMENTS: {"persons": (number, number)} | found.against_popularity(SEGMENTS)}
 
 
 def _scores(name: str, before: Known, state: RecommenderState) -> Scores:

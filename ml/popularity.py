@@ -57,8 +57,8 @@ def rank_by_popularity(
     worth = row_weights(table, as_of, Weighting(weighting.by_type, NO_DECAY_DAYS))
     age = np.maximum(np.datetime64(as_of, "D").astype(np.int64) - event_days(table), 0)
     products, codes = encode_sorted(table["product_id"])
-    recent = _sum_by_code(codes[age < recent_days], worth[age < recent_days], len(products))
-    whole = _sum_by_code(codes[age < window_days], worth[age < window_days], len(products))
+    recent = sum_by_code(codes[age < recent_days], worth[age < recent_days], len(products))
+    whole = sum_by_code(codes[age < window_days], worth[age < window_days], len(products))
     is_recent = recent > 0
     score = np.where(is_recent, recent, whole)
     order = np.lexsort((np.arange(len(products)), -score, ~is_recent))
@@ -70,7 +70,7 @@ def rank_by_popularity(
     )
 
 
-def _sum_by_code(
+def sum_by_code(
     codes: npt.NDArray[np.int64], values: npt.NDArray[np.float64], n: int
 ) -> npt.NDArray[np.float64]:
     """Add up in an order that does not depend on the order of the rows."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.interactions import INTENT_ORDER
+from ml.segments import EVERYBODY, Segment
 
 _PHRASES = {
     "click": "clicked {}",
@@ -67,6 +68,7 @@ def because(
     return texts
 
 
-def popular(days: int) -> str:
-    """Name the window in which a product is popular, in days."""
-    return "popular in the last day" if days == 1 else f"popular in the last {days} days"
+def popular(days: int, segment: Segment = EVERYBODY) -> str:
+    """Name the window in which a product is popular, in days, and with whom unless with all."""
+    window = "the last day" if days == 1 else f"the last {days} days"
+    return f"popular in {window}" + (f" with {segment.words()}" if segment != EVERYBODY else "")

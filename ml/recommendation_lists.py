@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from ml.als import AlsModel, TopN, list_best, similar_products
+from ml.diversity import CategoryRule
 from ml.interactions import InteractionMatrix
-from ml.popularity import PopularityRanking
 from ml.reasons import because, popular
-from ml.recommender_inputs import Known, RecommendationParams, cells
+from ml.recommender_inputs import Known
 from ml.recommenders import Recommender
+from ml.segment_comparison import segment_persons
+from ml.segment_popularity import SegmentRanking
+from ml.segments import Segment
 
 RECOMMENDATIONS_SCHEMA = pa.schema(
     [
@@ -31,6 +33,8 @@ RECOMMENDATIONS_SCHEMA = pa.schema(
         ("model_version", pa.string()),
     ]
 )
+# How much deeper than a list is looked before a whole ranking is gone through.
+_DEEPER = 5
 SIMILAR_PRODUCTS_SCHEMA = pa.schema(
     [
         ("product_id", pa.string()),
@@ -50,38 +54,63 @@ class Lists:
         table: RECOMMENDATIONS_SCHEMA, by person_id and rank.
         by_model: persons who are served by the champion.
         newcomers: visitors without history in the window.
+        by_segment: persons who are served what is popular in their segment.
     """
 
     table: pa.Table
     by_model: int
     newcomers: int
+    by_segment: int
 
 
-def list_products(known: Known, champion: Recommender, is_served: bool, version: str) -> Lists:
+def list_products(
+    known: Known, champion: Recommender, is_served: bool, by_segment: bool, version: str
+) -> Lists:
     """List the best products of everybody, with reasons.
 
     Args:
         known: what was known on the date.
         champion: fitted to it.
         is_served: whether the gate serves it; if not, everybody gets what is popular.
+        by_segment: whether what is popular is that of a person's segment, where it is known.
         version: of the model.
     """
     matrix, params = known.matrix, known.params
+    rule = known.rule(matrix.product_ids)
     history = np.diff(matrix.weights.indptr)
     by_model = (history >= params.min_products) & is_served
     served = np.flatnonzero(by_model).astype(np.int64)
     n_products = len(matrix.product_ids)
-    lists = list_best(champion.scores, served, n_products, params.top_n, known.excluded)
-    persons, others_bought = _without_history(matrix, known.visitors, known.bought, params)
-    everybody = sparse.vstack([known.excluded, others_bought], format="csr")
+    lists = list_best(champion.scores, served, n_products, params.top_n, known.excluded, rule.top_n)
+    persons, excluded = known.everybody()
     newcomers = np.arange(len(matrix.person_ids), len(persons), dtype=np.int64)
     unpersonal = np.concatenate([np.flatnonzero(~by_model).astype(np.int64), newcomers])
-    parts = [
-        _model_rows(matrix, champion, lists, served),
-        _popular_rows(matrix, known.popularity(), everybody, unpersonal, params),
-    ]
+    parts = [_model_rows(matrix, champion, lists, served)]
+    for ranking, of_segment in _by_segment(known, persons, unpersonal, by_segment):
+        parts.append(_popular_rows(matrix, ranking, excluded, of_segment, params.top_n, rule))
     table = _recommendations_table(matrix, persons, parts, version)
-    return Lists(table, int(by_model.sum()), len(newcomers))
+    return Lists(table, int(by_model.sum()), len(newcomers), _segmented(parts))
+
+
+def _by_segment(
+    known: Known, persons: tuple[str, ...], rows: Any, by_segment: bool
+) -> list[tuple[SegmentRanking, Any]]:
+    """What is popular with whom, and the rows of the persons whom it is served to."""
+    everybody = known.popularity()
+    if not by_segment:
+        return [(SegmentRanking.of_everybody(everybody), rows)]
+    names = [persons[row] for row in rows.tolist()]
+    found = segment_persons(
+        known.window, known.as_of, known.visitors, names, everybody, known.params
+    )
+    places: dict[Segment, list[int]] = {}
+    for row, segment in zip(rows.tolist(), found.segments, strict=True):
+        places.setdefault(segment, []).append(row)
+    return [(found.rankings[one], np.array(of, dtype=np.int64)) for one, of in places.items()]
+
+
+def _segmented(parts: list[_Rows]) -> int:
+    return sum(len(np.unique(part.persons)) for part in parts if part.by_segment)
 
 
 @dataclass(frozen=True)
@@ -95,6 +124,7 @@ class _Rows:
         scores: (n,) float64.
         reasons: (n,) texts.
         is_baseline: which side they come from.
+        by_segment: whether they are what is popular in a segment.
     """
 
     persons: Any
@@ -103,17 +133,7 @@ class _Rows:
     scores: Any
     reasons: list[str]
     is_baseline: bool
-
-
-def _without_history(
-    matrix: InteractionMatrix, visitors: pa.Table, pairs: pa.Table, params: RecommendationParams
-) -> tuple[tuple[str, ...], Any]:
-    """Persons of the matrix and then visitors who are not in it; what these have bought."""
-    others = sorted(set(visitors["person_id"].to_pylist()) - set(matrix.person_ids))
-    bought = cells(pairs, tuple(others), matrix.product_ids)
-    if not params.exclude_bought:
-        bought = sparse.csr_matrix(bought.shape, dtype=np.float32)
-    return (*matrix.person_ids, *others), bought
+    by_segment: bool = False
 
 
 def _model_rows(matrix: InteractionMatrix, model: Recommender, lists: TopN, served: Any) -> _Rows:
@@ -133,34 +153,56 @@ def _model_rows(matrix: InteractionMatrix, model: Recommender, lists: TopN, serv
 
 def _popular_rows(
     matrix: InteractionMatrix,
-    ranking: PopularityRanking,
+    popular_with: SegmentRanking,
     excluded: Any,
     persons: Any,
-    params: RecommendationParams,
+    n: int,
+    rule: CategoryRule,
 ) -> _Rows:
+    ranking = popular_with.ranking
     column_of = {product: j for j, product in enumerate(matrix.product_ids)}
     columns = np.array([column_of[product] for product in ranking.product_ids], dtype=np.int64)
     kept: list[Any] = []
     is_open = np.ones(len(matrix.product_ids), dtype=bool)
+    alike: Any = None
     for row in persons.tolist():
         left_out = excluded.indices[excluded.indptr[row] : excluded.indptr[row + 1]]
+        if alike is not None and not len(left_out):
+            kept.append(alike)
+            continue
         is_open[left_out] = False
-        # No more than so many of the most popular can be left out.
-        most = columns[: params.top_n + len(left_out)]
-        kept.append(np.flatnonzero(is_open[most])[: params.top_n])
+        kept.append(_best_open(columns, is_open, len(left_out), n, rule))
         is_open[left_out] = True
+        if not len(left_out):
+            alike = kept[-1]
     lengths = np.array([len(places) for places in kept], dtype=np.int64)
     places = np.concatenate([*kept, np.zeros(0, dtype=np.int64)])
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    reasons = [popular(days) for days in ranking.days.tolist()]
+    reasons = [
+        popular(days, popular_with.chain[named])
+        for days, named in zip(ranking.days.tolist(), popular_with.named.tolist(), strict=True)
+    ]
     return _Rows(
         np.repeat(persons, lengths),
         np.arange(len(places)) - first + 1,
         columns[places],
         ranking.scores[places],
         [reasons[place] for place in places.tolist()],
-        True,
+        is_baseline=True,
+        by_segment=len(popular_with.chain) > 1,
     )
+
+
+def _best_open(columns: Any, is_open: Any, n_closed: int, n: int, rule: CategoryRule) -> Any:
+    """Places of the first n products of a ranking that are open, within the rule."""
+    for factor in (1, _DEEPER):
+        # No more than so many of the most popular can be closed.
+        places = np.flatnonzero(is_open[columns[: factor * n + n_closed]])
+        if rule.is_settled(columns[places[: factor * n]], n):
+            break
+    else:
+        places = np.flatnonzero(is_open[columns])
+    return places[rule.choose(columns[places], n)]
 
 
 def _recommendations_table(

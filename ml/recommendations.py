@@ -25,7 +25,7 @@ from ml.recommendation_lists import (
 )
 from ml.recommender_inputs import (
     BOUGHT_SCHEMA,
-    VISITORS_SCHEMA,
+    PRODUCTS_SCHEMA,
     Known,
     RecommendationParams,
     prepare,
@@ -33,10 +33,12 @@ from ml.recommender_inputs import (
 from ml.recommender_state import RecommenderState
 from ml.recommender_validation import choose
 from ml.recommenders import ByFactors, Recommender, able_champion, fit_challenger
+from ml.segments import VISITORS_SCHEMA
 
 __all__ = [
     "BOUGHT_SCHEMA",
     "CODE_VERSION",
+    "PRODUCTS_SCHEMA",
     "RECOMMENDATIONS_SCHEMA",
     "SIMILAR_PRODUCTS_SCHEMA",
     "VISITORS_SCHEMA",
@@ -47,7 +49,7 @@ __all__ = [
     "recommend_partition",
 ]
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,15 @@ def recommend_partition(
     params: RecommendationParams | None = None,
     visitors: pa.Table | None = None,
     parent: RecommenderState | None = None,
+    products: pa.Table | None = None,
 ) -> RecommendationRun:
     """Make the recommendations and similar products of a partition.
 
     A person is never recommended what was seen in the window or, where set, ever bought. A person
     with fewer than `min_products` products, a visitor without any, and everybody where the gate
-    found no candidate better, is served by popularity.
+    found no candidate better, is served by popularity: that of the person's segment where past
+    days found it better, else that of everybody. Of one category a list holds no more than its
+    share, unless it would be shorter.
 
     Args:
         interactions: INTERACTIONS_SCHEMA; rows before the window are left out, so handing over
@@ -127,8 +132,10 @@ def recommend_partition(
             window are among the interactions.
         as_of: partition date.
         params: settings; None for the defaults.
-        visitors: VISITORS_SCHEMA, persons who get a list even if they did nothing with a product.
+        visitors: VISITORS_SCHEMA; who was here in the recent days gets a list even without having
+            done anything with a product.
         parent: state of the day before, for one warm step; None for a full fit.
+        products: PRODUCTS_SCHEMA, the last known category of each product that has one.
 
     Returns:
         The run; tables are empty where the window is empty.
@@ -136,7 +143,8 @@ def recommend_partition(
     Raises:
         ValueError: see `clean_interactions` and `fit_partition`.
     """
-    known = prepare(interactions, bought, as_of, params or RecommendationParams(), visitors)
+    settings = params or RecommendationParams()
+    known = prepare(interactions, bought, as_of, settings, visitors, products)
     return list_partition(fit_partition(known, parent))
 
 
@@ -184,7 +192,8 @@ def list_partition(fitted: FittedPartition) -> RecommendationRun:
     """List products for everybody, with reasons, metrics and card."""
     known, state, choice = fitted.known, fitted.state, fitted.state.choice
     name, champion = fitted.champion()
-    lists = list_products(known, champion, choice.gate.served == "model", state.version)
+    is_served, by_segment = (gate.served == "model" for gate in (choice.gate, choice.segments))
+    lists = list_products(known, champion, is_served, by_segment, state.version)
     similar = similar_table(known.matrix, fitted.model, known.params.similar_n, state.version)
     metrics = _metrics(known, state)
     return RecommendationRun(
@@ -240,10 +249,12 @@ def _card(
             "products": len(known.matrix.product_ids),
             "persons_served_by_model": lists.by_model,
             "persons_without_history": lists.newcomers,
+            "persons_served_by_segment": lists.by_segment,
         },
     )
     return card | {
         "champion": name if choice.gate.served == "model" else "popularity",
+        "segments": {"served": choice.segments.served, "reason": choice.segments.reason},
         "lineage": {
             "anchor": choice.as_of.isoformat(),
             "parent_sha256": state.parent,

@@ -19,6 +19,7 @@ from scipy import sparse
 
 from ml.als import AlsParams
 from ml.cards import fingerprint
+from ml.diversity import CategoryRule
 from ml.interactions import (
     InteractionMatrix,
     Weighting,
@@ -27,9 +28,11 @@ from ml.interactions import (
     clean_interactions,
 )
 from ml.popularity import PopularityRanking, rank_by_popularity
+from ml.segment_popularity import SegmentPrior
+from ml.segments import VISITORS_SCHEMA
 
 BOUGHT_SCHEMA = pa.schema([("person_id", pa.string()), ("product_id", pa.string())])
-VISITORS_SCHEMA = pa.schema([("person_id", pa.string())])
+PRODUCTS_SCHEMA = pa.schema([("product_id", pa.string()), ("category", pa.string())])
 MONDAY = 0
 
 
@@ -59,6 +62,8 @@ class RecommendationParams:
         max_tuning_persons: at most so many are learned from in tuning, evenly over the sorted ids.
         max_ease_products: EASE inverts a dense matrix of this size at most; with more products it
             is no candidate.
+        segment_prior: how far the popularity of a segment is believed.
+        max_category_share: of a list that products of one category may have; 1 for no limit.
     """
 
     als: AlsParams = field(default_factory=AlsParams)
@@ -83,6 +88,8 @@ class RecommendationParams:
     min_tuning_persons: int = 200
     max_tuning_persons: int = 20_000
     max_ease_products: int = 3000
+    segment_prior: SegmentPrior = field(default_factory=SegmentPrior)
+    max_category_share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,8 @@ class Known:
         params: settings.
         window: cleaned interactions of the window.
         bought: BOUGHT_SCHEMA, pairs bought before the window.
-        visitors: VISITORS_SCHEMA.
+        visitors: VISITORS_SCHEMA, of the days that segments are known by.
+        products: PRODUCTS_SCHEMA, those with a category.
         data_from: date of the first interaction in the window; None where there is none.
         data_to: of the last.
         matrix: worth of the interactions.
@@ -107,6 +115,7 @@ class Known:
     window: pa.Table
     bought: pa.Table
     visitors: pa.Table
+    products: pa.Table
     data_from: date | None
     data_to: date | None
     matrix: InteractionMatrix
@@ -116,7 +125,8 @@ class Known:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of all rows, in whatever order."""
-        return fingerprint(self.window) + fingerprint(self.bought) + fingerprint(self.visitors)
+        tables = (self.window, self.bought, self.visitors, self.products)
+        return "".join(fingerprint(table) for table in tables)
 
     @property
     def days(self) -> int:
@@ -132,6 +142,21 @@ class Known:
         """Products by what everybody did lately."""
         return popularity(self.window, self.as_of, self.params)
 
+    def rule(self, product_ids: tuple[str, ...]) -> CategoryRule:
+        """How many of one category a list of these products may hold, by today's categories."""
+        categories = dict(zip(*self.products.to_pydict().values(), strict=True))
+        return CategoryRule.of(product_ids, categories, self.params.max_category_share)
+
+    def everybody(self) -> tuple[tuple[str, ...], Any]:
+        """Persons of the matrix, then visitors without a history; csr of what is excluded."""
+        recent = visitors_on(self.visitors, self.as_of, self.params)
+        others = tuple(sorted(recent - set(self.matrix.person_ids)))
+        bought = cells(self.bought, others, self.matrix.product_ids)
+        if not self.params.exclude_bought:
+            bought = sparse.csr_matrix(bought.shape, dtype=np.float32)
+        excluded = sparse.vstack([self.excluded, bought], format="csr")
+        return (*self.matrix.person_ids, *others), excluded
+
 
 def prepare(
     interactions: pa.Table,
@@ -139,6 +164,7 @@ def prepare(
     as_of: date,
     params: RecommendationParams,
     visitors: pa.Table | None = None,
+    products: pa.Table | None = None,
 ) -> Known:
     """Cut the window and build the matrices.
 
@@ -148,16 +174,22 @@ def prepare(
         as_of: partition date.
         params: settings.
         visitors: VISITORS_SCHEMA; None for nobody.
+        products: PRODUCTS_SCHEMA; None where no category is known.
 
     Raises:
-        ValueError: see `clean_interactions`.
+        ValueError: see `clean_interactions`; or a product has two categories.
     """
     window = clean_interactions(interactions)
     first_day = as_of - timedelta(days=params.window_days - 1)
     window = window.filter(pc.greater_equal(window["event_date"], pa.scalar(first_day)))
     pairs = bought.select(BOUGHT_SCHEMA.names).cast(BOUGHT_SCHEMA).drop_null()
     others = VISITORS_SCHEMA.empty_table() if visitors is None else visitors
-    others = others.select(VISITORS_SCHEMA.names).cast(VISITORS_SCHEMA).drop_null()
+    others = others.select(VISITORS_SCHEMA.names).cast(VISITORS_SCHEMA)
+    others = others.filter(pc.is_valid(others["person_id"]))
+    goods = PRODUCTS_SCHEMA.empty_table() if products is None else products
+    goods = goods.select(PRODUCTS_SCHEMA.names).cast(PRODUCTS_SCHEMA).drop_null()
+    if len(pc.unique(goods["product_id"])) < goods.num_rows:
+        raise ValueError("products: one has two categories; give the last one")
     matrix = build_matrix(window, as_of, params.weighting)
     orders = window.filter(pc.equal(window["interaction"], "order"))
     ever_bought = pa.concat_tables([pairs, orders.select(BOUGHT_SCHEMA.names)])
@@ -167,6 +199,7 @@ def prepare(
         window=window,
         bought=pairs,
         visitors=others,
+        products=goods,
         data_from=pc.min(window["event_date"]).as_py(),
         data_to=pc.max(window["event_date"]).as_py(),
         matrix=matrix,
@@ -180,6 +213,16 @@ def popularity(window: pa.Table, as_of: date, params: RecommendationParams) -> P
     return rank_by_popularity(
         window, as_of, params.weighting, params.recent_days, params.window_days
     )
+
+
+def visitors_on(visitors: pa.Table, day: date, params: RecommendationParams) -> set[str]:
+    """Who was here in the recent days up to a date, with or without doing anything."""
+    dates = visitors["event_date"]
+    first = day - timedelta(days=params.recent_days - 1)
+    is_recent = pc.and_(
+        pc.greater_equal(dates, pa.scalar(first)), pc.less_equal(dates, pa.scalar(day))
+    )
+    return set(visitors["person_id"].filter(is_recent).to_pylist())
 
 
 def popularity_scores(

@@ -15,13 +15,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import sparse
 
 from ml.als import AlsParams, fit_als
+from ml.diversity import CategoryRule
 from ml.gate import GateDecision, decide
 from ml.interactions import InteractionMatrix, bm25_weights, build_matrix
 from ml.list_comparison import POPULARITY, Comparison, Truth, compare, find_truth
-from ml.recommender_inputs import Known, RecommendationParams, popularity, popularity_scores
+from ml.popularity import PopularityRanking
+from ml.recommender_inputs import (
+    Known,
+    RecommendationParams,
+    popularity,
+    popularity_scores,
+    visitors_on,
+)
 from ml.recommenders import ALS, ByFactors, fit_candidates
+from ml.segment_comparison import SEGMENTS, compare_segments, segment_persons
 from ml.splits import split_by_date
 
 
@@ -33,6 +43,7 @@ class Choice:
         as_of: date of the anchor.
         champion: the candidate that is served where the gate says so.
         gate: the champion against popularity.
+        segments: popularity of segments against that of everybody.
         als: settings of ALS.
         measures: candidate -> metric -> (value, value of popularity).
     """
@@ -40,6 +51,7 @@ class Choice:
     as_of: date
     champion: str
     gate: GateDecision
+    segments: GateDecision
     als: AlsParams
     measures: Mapping[str, Mapping[str, tuple[float, float]]]
 
@@ -58,6 +70,7 @@ class Choice:
             date.fromisoformat(found["as_of"]),
             found["champion"],
             GateDecision(**found["gate"]),
+            GateDecision(**found["segments"]),
             AlsParams(**found["als"]),
             measures,
         )
@@ -74,25 +87,33 @@ def choose(known: Known) -> Choice:
 
     Returns:
         The champion: ALS, unless a challenger's NDCG@top_n beats it by the rule of the gate; it is
-        served if it beats popularity by the same rule.
+        served if it beats popularity by the same rule. Popularity of segments is, if it beats that
+        of everybody by it on those who are served by either.
     """
     params = known.params
     days = min(params.validation_days, known.days // 4)
     als = params.als
     found = Comparison({ALS: np.zeros(0), POPULARITY: np.zeros(0)}, {})
-    if days >= 1:
-        past = _Past.of(known.window, known.as_of, days, params)
-        if len(past.truth.persons):
-            als = _tuned(past, days, known)
-            fitted = fit_candidates(past.matrix, past.weights, als, params)
-            found = past.compare({name: one.scores for name, one in fitted.items()}, params.top_n)
+    past = _Past.of(known.window, known.as_of, days, known) if days >= 1 else None
+    if past is not None and len(past.truth.persons):
+        als = _tuned(past, days, known)
+        fitted = fit_candidates(past.matrix, past.weights, als, params)
+        found = past.compare({name: one.scores for name, one in fitted.items()}, params.top_n)
     champion = _champion(found.ndcg, params)
     gate = _gate(found.ndcg[champion], found.ndcg[POPULARITY], params)
-    persons = {"persons_validated": (float(gate.pairs), float(gate.pairs))}
-    measures = {
-        name: persons | found.against_popularity(name) for name in found.ndcg if name != POPULARITY
-    }
-    return Choice(known.as_of, champion, gate, als, measures)
+    measures = {name: _measures(found, name) for name in found.ndcg if name != POPULARITY}
+    of_segments = Comparison({SEGMENTS: np.zeros(0), POPULARITY: np.zeros(0)}, {})
+    if past is not None:
+        of_segments = past.compare_segments(known, is_model_served=gate.served == "model")
+    segments = _gate(of_segments.ndcg[SEGMENTS], of_segments.ndcg[POPULARITY], params)
+    if segments.pairs:
+        measures[SEGMENTS] = _measures(of_segments, SEGMENTS)
+    return Choice(known.as_of, champion, gate, segments, als, measures)
+
+
+def _measures(found: Comparison, name: str) -> dict[str, tuple[float, float]]:
+    persons = float(len(found.ndcg[name]))
+    return {"persons_validated": (persons, persons)} | found.against_popularity(name)
 
 
 def _gate(
@@ -121,19 +142,24 @@ class _Past:
         cut: the last day that is learned from.
         matrix: of these rows.
         weights: the same by BM25.
-        truth: what happened after the cut.
-        popular: scores of popularity on the cut.
+        later: interactions after the cut.
+        truth: what happened then.
+        popularity: what was popular with all on the cut.
+        rule: how many of one category a list may hold.
     """
 
     rows: pa.Table
     cut: date
     matrix: InteractionMatrix
     weights: Any
+    later: pa.Table
     truth: Truth
-    popular: npt.NDArray[np.float64]
+    popularity: PopularityRanking
+    rule: CategoryRule
 
     @classmethod
-    def of(cls, window: pa.Table, as_of: date, days: int, params: RecommendationParams) -> _Past:
+    def of(cls, window: pa.Table, as_of: date, days: int, known: Known) -> _Past:
+        params = known.params
         rows, held_out, cut = split_by_date(window, as_of, days)
         matrix = build_matrix(rows, cut, params.weighting)
         return cls(
@@ -141,12 +167,34 @@ class _Past:
             cut,
             matrix,
             bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b),
+            held_out,
             find_truth(matrix, matrix.weights, held_out, params),
-            popularity_scores(popularity(rows, cut, params), matrix),
+            popularity(rows, cut, params),
+            known.rule(matrix.product_ids),
         )
 
     def compare(self, candidates: Mapping[str, Any], k: int) -> Comparison:
-        return compare(candidates, self.popular, self.matrix, self.matrix.weights, self.truth, k)
+        popular = popularity_scores(self.popularity, self.matrix)
+        weights = self.matrix.weights
+        return compare(candidates, popular, self.matrix, weights, self.truth, k, self.rule)
+
+    def compare_segments(self, known: Known, *, is_model_served: bool) -> Comparison:
+        params, matrix = known.params, self.matrix
+        recent = visitors_on(known.visitors, self.cut, params)
+        others = sorted(recent - set(matrix.person_ids))
+        persons = (*matrix.person_ids, *others)
+        nothing = sparse.csr_matrix((len(others), len(matrix.product_ids)), dtype=np.float32)
+        return compare_segments(
+            segment_persons(self.rows, self.cut, known.visitors, persons, self.popularity, params),
+            self.popularity,
+            matrix,
+            persons,
+            sparse.vstack([matrix.weights, nothing], format="csr"),
+            self.later,
+            params,
+            self.rule,
+            is_model_served=is_model_served,
+        )
 
 
 def _tuned(past: _Past, days: int, known: Known) -> AlsParams:
@@ -158,7 +206,7 @@ def _tuned(past: _Past, days: int, known: Known) -> AlsParams:
     params = known.params
     if known.days <= params.young_days or len(past.truth.persons) < params.min_tuning_persons:
         return params.als
-    earlier = _Past.of(_some_persons(past, params), past.cut, days, params)
+    earlier = _Past.of(_some_persons(past, params), past.cut, days, known)
     if len(earlier.truth.persons) < params.min_tuning_persons:
         return params.als
     tried = {str(i): one for i, one in enumerate((params.als, *params.als_alternatives))}

@@ -183,11 +183,11 @@ def model_assets(
         "recommendations",
         {
             "recommendations": "Ten products a person, by the week's champion of ALS, EASE and "
-            "item neighbours on weighted behaviour, or the most popular where there is no history "
-            "or none is better.",
+            "item neighbours on weighted behaviour, or the most popular (in a person's segment or "
+            "with all) where there is no history or none is better.",
             "similar_products": "Ten products like each product, by cosine of the item factors.",
         },
-        ["ml_interactions", "ml_bought", "ml_visitors"],
+        ["ml_interactions", "ml_bought", "ml_visitors", "ml_products"],
         training.train_recommendations,
         partitions,
         retry,

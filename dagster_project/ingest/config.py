@@ -95,6 +95,7 @@ class GeneralSettings(ReadLimits, CartSettings):
     training_window_days: int = Field(default=180, ge=1, le=3650)
     holidays: list[date] = Field(default=[], max_length=10_000)
     exclude_bought: bool = True
+    max_category_share: float = Field(default=0.5, gt=0, le=1)
     clv_days: int = Field(default=365, ge=1, le=3650)
     clv_discount_rate: float = Field(default=0.0, ge=0, le=10)
     churn_days: int = Field(default=90, ge=1, le=3650)

@@ -69,6 +69,7 @@ settings:
   training_window_days: 180
   # holidays: [2026-12-25, 2026-12-26]   # days unlike others of their week, for KPI anomalies
   exclude_bought: true                     # recommendations leave out what was bought
+  max_category_share: 0.5                  # of a list of recommendations; 1 for no limit
   clv_days: 365                            # how far lifetime value looks
   clv_discount_rate: 0                     # a year; 0.1 is a tenth, 0 for none
   churn_days: 90                           # how far the probability of no order looks

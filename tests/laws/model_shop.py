@@ -86,7 +86,9 @@ def the_shop_up_to_d() -> list[Row]:
                     for n in range(3 + person % 5)
                 ]
             taste = [p for p in range(PRODUCTS) if p % 2 == person % 2]
-            today.append(view(f"w{name}", f"{number:02} 08:00", who, page_path="/"))
+            kind = ("mobile", "desktop")[person // 2 % 2]
+            today.append(view(f"w{name}", f"{number:02} 08:00", who, page_path="/", country="US",
+                              device_type=kind))  # fmt: skip
             variant = json.dumps({"experiment_id": "x", "variant_id": f"{person // 2 % 2}"})
             today.append(
                 event(
@@ -135,7 +137,7 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
     ]  # fmt: skip
     failed = [event(f"f{n}", "login_failed", f"20 08:2{n}", "v0", user_id="u0") for n in range(5)]
     opened = [file_access(f"l{n}", f"19 10:{n:02}", 0, f"team{n % 4}") for n in range(12)]
-    newcomer = view("n", "19 12:00", "newcomer")
+    newcomer = view("n", "19 12:00", "newcomer", country="US", device_type="tablet")
     other = json.dumps({"experiment_id": "x", "variant_id": "blue"})
     met = [event(f"y{person}", "experiment_viewed", "19 11:00", f"v{person}", properties=other)
            for person in range(4)]  # fmt: skip
@@ -152,7 +154,10 @@ def what_arrives_later() -> Iterator[tuple[date, list[Row]]]:
              for person in range(8) for nth in range(40)]  # fmt: skip
     read = [view(f"read{n}", f"19 07:{20 + n}", "v1", page_path=f"/{n}", utm_medium="email")
             for n in range(9)]  # fmt: skip
-    hidden = [*logins, *failed, *opened, newcomer, *met, *looked, *fast, *clicked, *liked, *read]
+    renamed = [event(f"z{product}", "product_viewed", "20 23:00", "v1", product_id=f"p{product}",
+                     category="named late") for product in range(PRODUCTS)]  # fmt: skip
+    hidden = [*logins, *failed, *opened, newcomer, *met, *looked, *fast, *clicked, *liked, *read,
+              *renamed]  # fmt: skip
     yield day(21), arriving(day(21), hidden)
     orders = [
         event(

@@ -26,6 +26,7 @@ from tests.laws.warehouse import Warehouse
 BOUNDS = {
     "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1, "ml_users_tied": 1,
     "ml_experiment_acts": 6, "ml_product_steps": 1, "ml_impressions": 4, "ml_daily_orders": 1,
+    "ml_products": 1,
 }  # fmt: skip
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
@@ -141,6 +142,7 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_bought", 0, "recommendations"),
         ("ml_visitors", 0, "recommendations"),
         ("ml_visitors", 1, "recommendations"),
+        ("ml_products", 0, "recommendations"),
         ("ml_users_tied", 0, "recommendations"),
         ("ml_logins", 0, "anomaly_scores"),
         ("ml_file_accesses", 0, "anomaly_scores"),

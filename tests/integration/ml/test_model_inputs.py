@@ -89,6 +89,65 @@ def test_visitors_are_those_with_a_sessionable_event_in_the_window_and_no_bots(r
     assert [row["person_id"] for row in found] == [visitor("late")]
 
 
+@pytest.fixture
+def countries(warehouse) -> None:
+    """Two countries, each as it is written by code and by name."""
+    warehouse.con.execute(
+        "insert into inputs.countries values ('DE', 'DE', 'Germany'), ('Germany', 'DE', 'Germany'),"
+        " ('FR', 'FR', 'France'), ('FRA', 'FR', 'France')"
+    )
+
+
+@pytest.mark.usefixtures("countries")
+def test_a_visitor_has_a_country_and_device_a_date_as_they_were_last_told_by_then(read):
+    rows = {
+        day(8): [
+            view("a", "08 10:00", "a", country="DE", device_type="mobile"),
+            view("b", "08 11:00", "a", country="FRA"),
+            view("c", "08 12:00", "a", device_type="desktop"),
+            view("d", "08 10:00", "b", country="Atlantis"),
+        ],
+        day(9): [view("e", "09 10:00", "a"), view("late", "08 13:00", "a", country="Germany")],
+    }
+    read(rows, "ml_visitors", day(9))
+
+    def of_a(as_of: date) -> list[tuple]:
+        found = [row for row in read({}, "ml_visitors", as_of) if row["person_id"] == visitor("a")]
+        return sorted((row["event_date"].day, row["country"], row["device_type"]) for row in found)
+
+    assert of_a(day(8)) == [(8, "France", "desktop")]
+    assert of_a(day(9)) == [(8, "Germany", "desktop"), (9, None, None)]
+    (other,) = (row for row in read({}, "ml_visitors", day(8)) if row["person_id"] == visitor("b"))
+    assert other["country"] is None
+
+
+@pytest.mark.usefixtures("countries")
+def test_a_person_of_two_devices_has_the_country_of_the_last(read):
+    rows = [
+        view("a", "08 10:00", "phone", user_id="u", country="DE", device_type="mobile"),
+        view("b", "08 11:00", "laptop", user_id="u", country="FR"),
+    ]
+    (found,) = read({day(8): rows}, "ml_visitors", day(8))
+    assert (found["person_id"], found["country"], found["device_type"]) == (
+        user("u"), "France", "mobile",
+    )  # fmt: skip
+
+
+def test_a_product_has_the_category_that_was_told_last_by_then(read):
+    def seen(key: str, when: str, product: str, category: str | None) -> Row:
+        return event(key, "product_viewed", when, "a", product_id=product, category=category)
+
+    rows = {
+        day(1): [seen("old", "01 10:00", "p4", "shoes")],
+        day(8): [seen("a", "08 10:00", "p1", "shoes"), seen("b", "08 11:00", "p1", "hats"),
+                 seen("c", "08 12:00", "p1", None), seen("d", "08 10:00", "p2", None)],
+        day(9): [seen("late", "08 13:00", "p1", "gloves")],
+    }  # fmt: skip
+    read(rows, "ml_products", day(9))
+    assert read({}, "ml_products", day(8), 3) == [{"product_id": "p1", "category": "hats"}]
+    assert read({}, "ml_products", day(9), 3) == [{"product_id": "p1", "category": "gloves"}]
+
+
 def test_a_log_in_is_scored_on_the_day_it_arrived(read):
     def login(key: str, when: str, **columns: object) -> Row:
         return event(key, "login_succeeded", when, "a", user_id="u", **columns)

@@ -69,8 +69,14 @@ class Shop:
                 "group by all"
             )
             con.execute(
-                "create view ml_inputs.ml_visitors as select distinct person_id from log "
+                "create view ml_inputs.ml_visitors as select distinct person_id, event_date, "
+                "if(person_id[-1]::int % 2 = 0, 'Germany', 'France') as country, "
+                "null::varchar as device_type from log "
                 f"where {seen} and {since}"
+            )
+            con.execute(
+                "create view ml_inputs.ml_products as select distinct product_id, "
+                f"product_id[:2] as category from log where {seen} and {since}"
             )
             con.execute(
                 "create view ml_inputs.ml_bought as select distinct person_id, product_id from log "
@@ -216,13 +222,23 @@ def test_each_day_measures_the_day_before(ranged):
     with duckdb.connect() as con:
         rows = con.execute(
             "select partition_date, model_version, value from read_parquet(?) "
-            "where metric = 'next_day_persons' order by 1",
+            "where metric = 'next_day_persons' and model <> 'segment_popularity' order by 1",
             [str(ranged.paths.ml / "model_metrics" / "*" / "recommendations.parquet")],
         ).fetchall()
     assert [row[0] for row in rows] == DAYS
     assert all(row[2] > 0 for row in rows)
     versions = {day: ranged.card(day)["version"] for day in DAYS}
     assert [row[1] for row in rows[1:]] == [versions[day] for day in DAYS[:-1]]
+
+
+def test_a_day_follows_the_setting_of_how_many_of_a_category_a_list_may_hold(alone, make_shop):
+    shop = make_shop()
+    shop.paths.settings_file.write_text("sources: {}\nsettings: {max_category_share: 0.2}\n")
+    shop.settings = load_settings(shop.paths.settings_file)
+    shop.train([D])
+    assert shop.card(D)["params"]["max_category_share"] == 0.2
+    assert shop.files_of(D).keys() == alone.keys()
+    assert shop.files_of(D) != alone
 
 
 def test_weeks_hold_each_day_and_what_it_tells_of_the_day_before():

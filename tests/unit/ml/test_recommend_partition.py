@@ -19,6 +19,7 @@ from ml.recommendations import (
     BOUGHT_SCHEMA,
     RECOMMENDATIONS_SCHEMA,
     SIMILAR_PRODUCTS_SCHEMA,
+    VISITORS_SCHEMA,
     RecommendationParams,
     RecommendationRun,
     recommend_partition,
@@ -167,7 +168,10 @@ def test_visitors_without_history_get_the_most_popular_products_that_they_have_n
     best = sorted(score, key=lambda product: (-score[product], product))
     bought = pa.table({"person_id": ["somebody"], "product_id": [best[0]]})
     pairs = pa.concat_tables([bought_of(interactions), bought])
-    visitors = pa.table({"person_id": ["nobody", "p000", "somebody"]})
+    names = ["nobody", "p000", "somebody"]
+    visitors = pa.Table.from_pylist(
+        [{"person_id": name, "event_date": AS_OF} for name in names], schema=VISITORS_SCHEMA
+    )
     served = recommend_partition(interactions, pairs, AS_OF, visitors=visitors)
     lists: dict[str, list[dict]] = {}
     for row in served.recommendations.to_pylist():
