@@ -30,11 +30,11 @@ from tests.laws.harness import (
 )  # fmt: skip
 from tests.laws.situations import SITUATIONS, situations_of
 
-# 600 histories, and those of hypothesis and the recut ones. A batch costs as much as it has runs,
-# whatever lies side by side in it. The last one has what the plans of the others lack: kills after
-# which another run comes.
-BATCH_SEEDS = (0, 1, 2, 3, 4, 13)
-BATCH_SIZE = 100
+# 520 histories, and those of hypothesis and the recut ones. A batch costs as much as it has runs,
+# whatever lies side by side in it. Of the first sixteen seeds these have the rarest situation
+# oftenest.
+BATCH_SEEDS = (2, 4, 13, 15)
+BATCH_SIZE = 130
 ARRIVAL_COLUMNS = {
     "arrival_date", "source_file", "source_line", "contract_version", "is_late_changed",
     "fast_from_arrival_date",
@@ -80,7 +80,7 @@ def test_random_histories_equal_the_oracle_after_every_run_and_a_rebuild_at_the_
 
 
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,
