@@ -170,6 +170,28 @@ def test_daily_kpis_equal_pandas(home, receipts):
         assert aov == pytest.approx(float(expected["gross"]) / expected["orders"], abs=1e-9), day
 
 
+def test_orders_and_revenue_by_country_equal_pandas(home, receipts):
+    sales = receipts[receipts["kind"] == "sale"].sort_values("InvoiceDate", kind="stable")
+    orders = sales.groupby("InvoiceNo").agg(
+        date=("date", "first"), country=("Country", "first"), value=("value", "sum")
+    )
+    expected = {
+        key: (len(group), group["value"].sum())
+        for key, group in orders.groupby(["date", "country"])
+    }
+    with served(home) as con:
+        rows = con.execute(
+            "select report_date, value, orders, gross_revenue from marts.kpi_daily_by_dimension "
+            "where dimension = 'country' and orders > 0"
+        ).fetchall()
+    found = {(day, country): (count, gross) for day, country, count, gross in rows}
+    assert found.keys() == expected.keys()
+    assert len({country for _, country in found}) > 30
+    for key, (count, gross) in found.items():
+        assert count == expected[key][0], key
+        assert abs(gross - expected[key][1]) < Decimal("0.001"), key
+
+
 @pytest.fixture(scope="module")
 def known(home: Path, receipts: pd.DataFrame) -> pd.DataFrame:
     """The lines of customers with an id, with the id that the warehouse knows them by."""
