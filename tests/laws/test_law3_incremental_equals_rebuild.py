@@ -80,7 +80,7 @@ def test_random_histories_equal_the_oracle_after_every_run_and_a_rebuild_at_the_
 
 
 @settings(
-    max_examples=6,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,

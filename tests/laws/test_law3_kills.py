@@ -165,14 +165,14 @@ def test_a_run_that_dies_elsewhere_than_the_one_before_it_is_mended_too():
         start(warehouse, history.plan[MIDDLE].days, Kill(11 * place % (len(models) + 1)))
         run_whole(history, range(LAST, LAST + 1), warehouse)
 
-    assert not_mended(14, FIRST, mend, after_stored_models(8)) == []
+    assert not_mended(14, FIRST, mend, after_stored_models(4)) == []
 
 
 def test_the_same_run_once_more_mends_a_kill_after_a_stored_model():
     def mend(warehouse: Warehouse, place: int) -> None:
         start(warehouse, (), None)
 
-    assert not_mended(11, LAST, mend, after_stored_models(6)) == []
+    assert not_mended(11, LAST, mend, after_stored_models(2)) == []
 
 
 def test_a_run_that_forgets_what_a_killed_one_owed_is_noticed():
