@@ -53,9 +53,7 @@ def rank_by_popularity(
     """
     if not 1 <= recent_days <= window_days:
         raise ValueError(f"recent_days must be in 1..{window_days}, not {recent_days}")
-    table = clean_interactions(interactions)
-    worth = row_weights(table, as_of, Weighting(weighting.by_type, NO_DECAY_DAYS))
-    age = np.maximum(np.datetime64(as_of, "D").astype(np.int64) - event_days(table), 0)
+    table, worth, age = undecayed(interactions, as_of, weighting)
     products, codes = encode_sorted(table["product_id"])
     recent = sum_by_code(codes[age < recent_days], worth[age < recent_days], len(products))
     whole = sum_by_code(codes[age < window_days], worth[age < window_days], len(products))
@@ -68,6 +66,25 @@ def rank_by_popularity(
         score[order],
         np.where(is_recent[order], recent_days, window_days).astype(np.int64),
     )
+
+
+def undecayed(
+    interactions: pa.Table, as_of: date, weighting: Weighting
+) -> tuple[pa.Table, npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Clean interactions, with the worth of each however old it is, and its age in days.
+
+    Args:
+        interactions: columns of INTERACTIONS_SCHEMA.
+        as_of: the day of age 0; a later event date counts as that day.
+        weighting: worth of each type; its half-life is not used.
+
+    Raises:
+        ValueError: see `clean_interactions`.
+    """
+    table = clean_interactions(interactions)
+    worth = row_weights(table, as_of, Weighting(weighting.by_type, NO_DECAY_DAYS))
+    age = np.maximum(np.datetime64(as_of, "D").astype(np.int64) - event_days(table), 0)
+    return table, worth, age
 
 
 def sum_by_code(

@@ -6,6 +6,7 @@ Not here: any fit (recommenders.py), and reading tables.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -149,8 +150,7 @@ class Known:
 
     def everybody(self) -> tuple[tuple[str, ...], Any]:
         """Persons of the matrix, then visitors without a history; csr of what is excluded."""
-        recent = visitors_on(self.visitors, self.as_of, self.params)
-        others = tuple(sorted(recent - set(self.matrix.person_ids)))
+        others = newcomers_on(self.visitors, self.as_of, self.matrix.person_ids, self.params)
         bought = cells(self.bought, others, self.matrix.product_ids)
         if not self.params.exclude_bought:
             bought = sparse.csr_matrix(bought.shape, dtype=np.float32)
@@ -215,14 +215,16 @@ def popularity(window: pa.Table, as_of: date, params: RecommendationParams) -> P
     )
 
 
-def visitors_on(visitors: pa.Table, day: date, params: RecommendationParams) -> set[str]:
-    """Who was here in the recent days up to a date, with or without doing anything."""
+def newcomers_on(
+    visitors: pa.Table, day: date, person_ids: Sequence[str], params: RecommendationParams
+) -> tuple[str, ...]:
+    """Who was here in the recent days up to a date and is none of those persons, by id."""
     dates = visitors["event_date"]
     first = day - timedelta(days=params.recent_days - 1)
     is_recent = pc.and_(
         pc.greater_equal(dates, pa.scalar(first)), pc.less_equal(dates, pa.scalar(day))
     )
-    return set(visitors["person_id"].filter(is_recent).to_pylist())
+    return tuple(sorted(set(visitors["person_id"].filter(is_recent).to_pylist()) - set(person_ids)))
 
 
 def popularity_scores(

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import sparse
 
 from ml.als import AlsParams, fit_als
 from ml.diversity import CategoryRule
@@ -26,12 +25,17 @@ from ml.popularity import PopularityRanking
 from ml.recommender_inputs import (
     Known,
     RecommendationParams,
+    newcomers_on,
     popularity,
     popularity_scores,
-    visitors_on,
 )
 from ml.recommenders import ALS, ByFactors, fit_candidates
-from ml.segment_comparison import SEGMENTS, compare_segments, segment_persons
+from ml.segment_comparison import (
+    SEGMENTS,
+    compare_segments,
+    segment_persons,
+    with_empty_rows,
+)
 from ml.splits import split_by_date
 
 
@@ -180,16 +184,14 @@ class _Past:
 
     def compare_segments(self, known: Known, *, is_model_served: bool) -> Comparison:
         params, matrix = known.params, self.matrix
-        recent = visitors_on(known.visitors, self.cut, params)
-        others = sorted(recent - set(matrix.person_ids))
+        others = newcomers_on(known.visitors, self.cut, matrix.person_ids, params)
         persons = (*matrix.person_ids, *others)
-        nothing = sparse.csr_matrix((len(others), len(matrix.product_ids)), dtype=np.float32)
         return compare_segments(
             segment_persons(self.rows, self.cut, known.visitors, persons, self.popularity, params),
             self.popularity,
             matrix,
             persons,
-            sparse.vstack([matrix.weights, nothing], format="csr"),
+            with_empty_rows(matrix.weights, len(others)),
             self.later,
             params,
             self.rule,

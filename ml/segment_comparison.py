@@ -103,11 +103,8 @@ def compare_segments(
         is_model_served: whether who has enough history is served by a model.
     """
     n_others = len(person_ids) - len(matrix.person_ids)
-    nothing = sparse.csr_matrix((n_others, len(matrix.product_ids)), dtype=np.float32)
     wider = replace(
-        matrix,
-        person_ids=person_ids,
-        weights=sparse.vstack([matrix.weights, nothing], format="csr"),
+        matrix, person_ids=person_ids, weights=with_empty_rows(matrix.weights, n_others)
     )
     history = np.diff(wider.weights.indptr)
     among = np.array([len(past.rankings[one].chain) > 1 for one in past.segments], dtype=bool)
@@ -126,3 +123,9 @@ def compare_segments(
 
     popular = popularity_scores(everybody, matrix)
     return compare({SEGMENTS: scores}, popular, wider, excluded, truth, params.top_n, rule)
+
+
+def with_empty_rows(weights: Any, n: int) -> Any:
+    """A csr matrix with n rows more, for persons who did nothing."""
+    nothing = sparse.csr_matrix((n, weights.shape[1]), dtype=weights.dtype)
+    return sparse.vstack([weights, nothing], format="csr")

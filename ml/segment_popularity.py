@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ml.interactions import Weighting, clean_interactions, encode_sorted, event_days, row_weights
-from ml.popularity import NO_DECAY_DAYS, PopularityRanking, sum_by_code
+from ml.interactions import Weighting, encode_sorted
+from ml.popularity import PopularityRanking, sum_by_code, undecayed
 from ml.segments import EVERYBODY, Segment
 
 # What one person did is no popularity, and would tell of that person.
@@ -138,21 +138,19 @@ class _Counts:
         weighting: Weighting,
         recent_days: int,
     ) -> _Counts:
-        table = clean_interactions(interactions)
-        worth = row_weights(table, as_of, Weighting(weighting.by_type, NO_DECAY_DAYS))
-        age = np.datetime64(as_of, "D").astype(np.int64) - event_days(table)
+        table, worth, age = undecayed(interactions, as_of, weighting)
         is_recent = (age < recent_days) & (worth > 0)
         table, worth = table.filter(pa.array(is_recent)), worth[is_recent]
         persons, person = encode_sorted(table["person_id"])
         products, product = encode_sorted(table["product_id"])
         place = {one: i for i, one in enumerate(everybody.product_ids)}
         places = np.array([place[one] for one in products], dtype=np.int64)
-        cell = person * max(len(everybody.product_ids), 1) + places[product]
-        cells, code = np.unique(cell, return_inverse=True)
+        width = max(len(everybody.product_ids), 1)
+        cells, code = np.unique(person * width + places[product], return_inverse=True)
         return cls(
             persons,
-            cells // max(len(everybody.product_ids), 1),
-            cells % max(len(everybody.product_ids), 1),
+            cells // width,
+            cells % width,
             sum_by_code(code, worth, len(cells)),
             len(products),
         )

@@ -1,24 +1,20 @@
 """A partition's anomaly scores: what is scored, law 4, the card."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-import ml
 from ml.anomalies import ANOMALY_SCORES_SCHEMA, KPIS_SCHEMA, AnomalyRun, score_anomalies
 from ml.anomaly_files import FILE_ACCESSES_SCHEMA
 from ml.anomaly_logins import LOGINS_SCHEMA
 from ml.cards import metrics_table
 from tests.unit.ml import file_simulation
 from tests.unit.ml.login_simulation import simulate
+from tests.unit.ml.other_processes import printed
 
 AS_OF = date(2026, 3, 5)
 NO_FILES = FILE_ACCESSES_SCHEMA.empty_table()
@@ -135,23 +131,12 @@ def test_later_kpis_and_older_logins_do_not_change_a_byte(
 
 def test_two_processes_with_other_hash_seeds_give_the_same_bytes() -> None:
     code = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from test_anomalies import AS_OF, digest, file_simulation, kpis, score_anomalies\n"
         "from test_anomalies import simulate\n"
         "files = file_simulation.simulate(seed=1, departments=2, size=3)[0]\n"
         "print(digest(score_anomalies(simulate(persons=20)[0], files, kpis(), AS_OF)))\n"
     )
-    paths = [str(Path(__file__).parent), str(Path(ml.__file__).parents[1])]
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", code, *paths],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    seen = {printed(code, PYTHONHASHSEED=seed) for seed in ("1", "2")}
     assert len(seen) == 1
 
 

@@ -1,19 +1,14 @@
 """A partition's recommendations: who is served by what, law 4."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-import ml
 from ml.interactions import INTERACTIONS_SCHEMA
 from ml.recommendations import (
     BOUGHT_SCHEMA,
@@ -24,6 +19,7 @@ from ml.recommendations import (
     RecommendationRun,
     recommend_partition,
 )
+from tests.unit.ml.other_processes import printed
 
 AS_OF = date(2026, 3, 1)
 
@@ -257,23 +253,12 @@ def test_history_before_the_window_does_not_change_a_byte(
 
 def test_two_processes_with_other_hash_seeds_give_the_same_bytes() -> None:
     code = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from test_recommend_partition import AS_OF, bought_of, digest, shop\n"
         "from ml.recommendations import recommend_partition\n"
         "rows = shop(800)\n"
         "print(digest(recommend_partition(rows, bought_of(rows), AS_OF)))\n"
     )
-    paths = [str(Path(__file__).parent), str(Path(ml.__file__).parents[1])]
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", code, *paths],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    seen = {printed(code, PYTHONHASHSEED=seed) for seed in ("1", "2")}
     assert len(seen) == 1
 
 

@@ -1,20 +1,15 @@
 """What is popular in a segment: whom it is served to, when, and what is said of it."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-import ml
 from ml.interactions import INTERACTIONS_SCHEMA, Weighting
 from ml.next_day import next_day_truth
 from ml.popularity import rank_by_popularity
@@ -34,6 +29,7 @@ from ml.recommender_validation import choose
 from ml.segment_comparison import SEGMENTS, compare_segments, segment_persons
 from ml.segment_popularity import SegmentPrior, SegmentRanking, rank_segments
 from ml.segments import EVERYBODY, Segment, segments_on
+from tests.unit.ml.other_processes import printed
 
 MONDAY = date(2026, 3, 2)
 DAY = timedelta(days=1)
@@ -287,20 +283,13 @@ def test_order_of_rows_changes_no_byte(run):
 
 def test_one_and_two_threads_give_the_same_bytes(run):
     code = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from test_segments import MONDAY, digest, fit_partition, known_on, list_partition\n"
         "print(digest(list_partition(fit_partition(known_on(MONDAY), None))))\n"
     )
-    paths = [str(Path(__file__).parent), str(Path(ml.__file__).parents[1])]
     seen = {
-        subprocess.run(
-            [sys.executable, "-c", code, *paths],
-            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,
-                 "PYTHONHASHSEED": threads},
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()
-        for threads in ("1", "2")
-    }  # fmt: skip
+        printed(code, OMP_NUM_THREADS=n, OPENBLAS_NUM_THREADS=n, PYTHONHASHSEED=n)
+        for n in ("1", "2")
+    }
     assert seen == {digest(run)}
 
 
