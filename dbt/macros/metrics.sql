@@ -53,6 +53,11 @@
   numerator: retained
   denominator: cohort_size
   of: [retention_cohorts]
+- name: quick_ratio
+  description: Persons that came or came back for each one that fell silent.
+  numerator: new_persons + resurrected_persons
+  denominator: dormant_persons
+  of: [lifecycle]
 - name: probability
   description: Share of the steps out of a state that go to the next one.
   numerator: step_count

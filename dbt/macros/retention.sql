@@ -1,7 +1,7 @@
 {#
     Days, ISO weeks and months as periods that are named by their first date, and how many of them
     lie between two. Months differ in length, so whole periods are counted, never days. Retention
-    alone counts in them.
+    and lifecycle count in them.
 #}
 {% macro retention_periods() -%}
     select * from (

@@ -48,6 +48,7 @@ SOURCES_OF_THE_MODELS = {
     "kpi_daily_by_dimension": {"inputs.log_days"},
     "product_affinity": {"inputs.log_days"},
     "retention_cohorts": {"inputs.log_days"},
+    "lifecycle": {"inputs.log_days"},
     # Nothing but names, which follow from no event.
     "dim_countries": {"inputs.countries"},
     "dim_currencies": {"inputs.currencies"},

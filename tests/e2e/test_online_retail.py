@@ -19,6 +19,7 @@ import pytest
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from tests.e2e.command import load_and_build, must, served
+from tests.e2e.retention_by_pandas import lifecycle, retention
 
 SETTINGS = """\
 settings: {reporting_currency: GBP}
@@ -222,35 +223,6 @@ def test_recency_frequency_and_monetary_of_every_customer_equal_pandas(retail, k
         assert abs(monetary - value) < Decimal("0.001"), user
 
 
-def retention(
-    first: pd.Series, active: pd.DataFrame, frequency: str, as_of: date
-) -> dict[tuple[date, int], tuple[int, int, int, bool]]:
-    """By cohort and offset: size, who came in the very period, who in it or later, is it over.
-
-    Args:
-        first: person -> the date on which it began.
-        active: a row a `person` and `date`.
-        frequency: pandas' name of the period.
-        as_of: the last date, which is closed.
-    """
-    began = pd.to_datetime(first).dt.to_period(frequency)
-    periods = pd.to_datetime(active["date"]).dt.to_period(frequency)
-    came = pd.DataFrame({"person": active["person"], "period": periods}).drop_duplicates()
-    came["cohort"] = came["person"].map(began)
-    last = came.groupby("person")["period"].max()
-    found = {}
-    for cohort, persons in began.groupby(began):
-        mine, theirs = came[came["cohort"] == cohort], last[persons.index]
-        for period in pd.period_range(cohort, pd.Timestamp(as_of), freq=frequency):
-            bounded, rolling = int((mine["period"] == period).sum()), int((theirs >= period).sum())
-            if period == cohort:
-                bounded = rolling = len(persons)
-            is_over = period.end_time.date() <= as_of
-            key = (cohort.start_time.date(), (period - cohort).n)
-            found[key] = (len(persons), bounded, rolling, is_over)
-    return found
-
-
 @pytest.mark.parametrize(
     ("period", "frequency", "most"), [("week", "W-SUN", 26), ("month", "M", 24)]
 )
@@ -274,6 +246,31 @@ def test_retention_of_buyers_equals_pandas(home, known, period, frequency, most)
     assert len(found) == len(rows) > 90
     for _, _, size, bounded, rolling, _, *rates in rows:
         assert rates == pytest.approx([bounded / size, rolling / size], abs=1e-9)
+
+
+@pytest.mark.parametrize(("period", "frequency"), [("day", "D"), ("week", "W-SUN"), ("month", "M")])
+def test_who_is_new_returns_or_falls_silent_equals_pandas(home, known, period, frequency):
+    sales = known[known["kind"] == "sale"]
+    active = sales.rename(columns={"user": "person"})
+    expected = lifecycle(active, frequency, LAST)
+    with served(home) as con:
+        found = con.execute(
+            "select period_start, new_persons, returning_persons, resurrected_persons, "
+            "dormant_persons, active_persons, quick_ratio, is_complete from marts.lifecycle "
+            "where period = ? order by 1",
+            [period],
+        ).fetchall()
+    assert len(found) == len(expected) >= 13
+    for (start, *counts, active, ratio, is_complete), row in zip(
+        found, expected.itertuples(), strict=True
+    ):
+        assert start == row.Index.start_time.date()
+        assert counts == [row.new, row.returning, row.resurrected, row.dormant], start
+        assert active == row.new + row.returning + row.resurrected
+        gained = row.new + row.resurrected
+        assert ratio == (pytest.approx(gained / row.dormant) if row.dormant else None)
+        assert is_complete == (row.Index.end_time.date() <= LAST)
+    assert expected["resurrected"].sum() > (0 if period == "month" else 100)
 
 
 def test_every_product_of_every_day_equals_pandas(home, receipts):

@@ -39,6 +39,17 @@ LONG_AFTER = told(
 # What happened by the device's clock after the day that is closed.
 AFTER_AS_OF = told((day(11), [view("a", "11 10:00"), view("b", "12 01:00")]))
 
+# Who is new on the 12th turns out to have been there the day before, on another device.
+CAME_THE_DAY_BEFORE = told(
+    (day(12), [view("b", "12 10:00", user_id="u")]),
+    (day(13), [view("a", "11 10:00", "w", user_id="u")]),
+)
+# What was taken for the only view of the 12th was a log-in that failed.
+NOBODY_THAT_DAY = told(
+    (day(13), [view("a", "11 10:00"), view("b", "12 10:00")]),
+    (day(12), [event("b", "login_failed", "12 10:00", user_id="u")]),
+)
+
 BROKEN_RETENTION_RULES = (
     BrokenRule(
         "who moved into another cohort is found again after a kill, not kept",
@@ -106,5 +117,38 @@ BROKEN_RETENTION_RULES = (
         AFTER_AS_OF,
         "retention_cohorts",
         text(r"greatest\(max\(days\.report_date\), (any_value\(as_of\.as_of_date\))\)", r"\1"),
+    ),
+    BrokenRule(
+        "who returns is counted in touched periods alone",
+        CAME_THE_DAY_BEFORE,
+        "int_touched_lifecycle_periods",
+        text(r"active_date \+ cast\(1 as integer\)", "active_date"),
+    ),
+    BrokenRule(
+        "persons that no longer came stay in their period",
+        NOBODY_THAT_DAY,
+        "int_lifecycle_periods",
+        deletes_by(),
+    ),
+    BrokenRule(
+        "a week has the persons of touched dates alone",
+        SAME_WEEK,
+        "int_lifecycle_periods",
+        text(
+            r"report_date in \(select report_date from dates\)",
+            "report_date in (select report_date from intermediate.int_touched_persons)",
+        ),
+    ),
+    BrokenRule(
+        "life ends with as_of whatever happened after it",
+        AFTER_AS_OF,
+        "lifecycle",
+        text(r"greatest\(max\(days\.report_date\), (any_value\(as_of\.as_of_date\))\)", r"\1"),
+    ),
+    BrokenRule(
+        "a period of a life is complete a day late",
+        LONG_AFTER,
+        "lifecycle",
+        text(r"as_of_date \+ 1", "as_of_date"),
     ),
 )  # fmt: skip

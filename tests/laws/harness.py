@@ -27,7 +27,7 @@ ORACLE_TABLES = (
     "fct_refunds", "fct_product_interactions", "dim_products", "map_visitor_person",
     "map_user_person", "dim_persons", "kpi_daily", "kpi_daily_by_dimension",
     "fct_funnel_entries", "funnel_steps", "behaviour_transitions", "top_paths", "retention_cohorts",
-    "customer_360", "arrivals_daily",
+    "lifecycle", "customer_360", "arrivals_daily",
     "fct_carts", "fct_cart_events", "cart_abandonment",
     "fct_touchpoints", "attribution",
     "fct_reviews", "product_performance", "fct_auth_events", "fct_content_views",
@@ -42,7 +42,7 @@ REBUILT_TABLES = (
     "int_erased_identifiers", "int_erased_persons", "int_order_events", "int_order_lines",
     "int_product_days", "int_person_categories", "int_person_days", "int_person_totals",
     "int_kpi_days", "int_active_persons", "int_person_cohorts", "int_cohort_activity",
-    "int_transition_days", "int_path_days", "arrivals_by_report_date",
+    "int_lifecycle_periods", "int_transition_days", "int_path_days", "arrivals_by_report_date",
     "int_cart_actions", "int_cart_stretches", "int_carts", "int_cart_days",
     "int_cart_days_by_dimension", "int_kpi_days_by_dimension",
     "int_order_touches", "int_lost_touches", "int_removal_effects",
@@ -59,8 +59,9 @@ TABLES = (*ORACLE_TABLES, *REBUILT_TABLES)
 RECORD_TABLES = ("kpi_restatements", "customer_360_history")
 # Views over stored tables and the as_of date, which are compared as tables are.
 DERIVED_VIEWS = (
-    "retention_cohorts", "fct_carts", "cart_abandonment", "product_affinity", "experiment_results",
-    "trigger_firings", "consent_daily", "kpi_daily_by_dimension", "model_versions",
+    "retention_cohorts", "lifecycle", "fct_carts", "cart_abandonment", "product_affinity",
+    "experiment_results", "trigger_firings", "consent_daily", "kpi_daily_by_dimension",
+    "model_versions",
 )  # fmt: skip
 CART_LIMITS = CartLimits(
     timedelta(hours=CART_SETTINGS["cart_timeout_hours"]),

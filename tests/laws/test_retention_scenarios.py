@@ -12,7 +12,8 @@ from tests.laws.judging import outcome_by
 from tests.laws.stories import day, event, killed, told, view
 
 outcome = outcome_by(
-    "retention_cohorts", "int_person_cohorts", "int_cohort_activity", "customer_360"
+    "retention_cohorts", "int_person_cohorts", "int_cohort_activity", "customer_360", "lifecycle",
+    "int_lifecycle_periods",
 )  # fmt: skip
 
 Row = dict[str, object]
@@ -128,3 +129,55 @@ def test_an_erased_person_stays_in_its_cohort():
     tables = outcome(told((day(12), rows), (day(13), []), erasures=[(1, "user_id", "u")]))
     assert tables["customer_360"] == []
     assert curve(tables, day(11)) == [1, 1, 0]
+
+
+def standings(
+    tables: dict[str, list[Row]], period: str = "day"
+) -> dict[object, tuple[object, ...]]:
+    """Of each period new, returning, resurrected and dormant persons."""
+    names = ("new_persons", "returning_persons", "resurrected_persons", "dormant_persons")
+    return {
+        row["period_start"]: tuple(row[name] for name in names)
+        for row in tables["lifecycle"]
+        if row["period"] == period
+    }
+
+
+def test_an_earlier_visit_that_arrives_late_makes_a_new_person_a_returning_one():
+    steps = ((day(13), [view("b", "12 10:00"), view("c", "13 10:00")]),)
+    assert standings(outcome(told(*steps))) == {day(12): (1, 0, 0, 0), day(13): (0, 1, 0, 0)}
+    late = standings(outcome(told(*steps, (day(14), [view("a", "11 10:00")]))))
+    assert late == {
+        day(11): (1, 0, 0, 0), day(12): (0, 1, 0, 0), day(13): (0, 1, 0, 0), day(14): (0, 0, 0, 1),
+    }  # fmt: skip
+
+
+def test_who_comes_after_a_gap_is_resurrected_by_day_and_returns_by_week():
+    rows = [view("a", "11 10:00"), view("b", "13 10:00"), view("c", "18 10:00")]
+    tables = outcome(told((day(18), rows)))
+    days = standings(tables)
+    assert (days[day(12)], days[day(13)], days[day(14)]) == (
+        (0, 0, 0, 1), (0, 0, 1, 0), (0, 0, 0, 1),
+    )  # fmt: skip
+    assert days[day(15)] == (0, 0, 0, 0)
+    assert standings(tables, "week") == {day(11): (1, 0, 0, 0), day(18): (0, 1, 0, 0)}
+
+
+def test_a_log_in_that_joins_two_pasts_makes_one_new_person_of_two():
+    rows = [view("a", "11 10:00"), view("b", "12 10:00", "w")]
+    ties = [
+        event("l", "login_succeeded", "14 10:00", user_id="u"),
+        event("m", "login_succeeded", "14 10:00", "w", user_id="u"),
+    ]
+    apart = standings(outcome(told((day(12), rows))))
+    assert apart == {day(11): (1, 0, 0, 0), day(12): (1, 0, 0, 1)}
+    joined = standings(outcome(told((day(12), rows), (day(14), ties))))
+    assert (joined[day(11)], joined[day(12)]) == ((1, 0, 0, 0), (0, 1, 0, 0))
+    # A log-in alone is no activity.
+    assert (joined[day(13)], joined[day(14)]) == ((0, 0, 0, 1), (0, 0, 0, 0))
+
+
+def test_a_quiet_month_has_a_row_once_it_has_begun():
+    steps = ((day(11), [view("a", "11 10:00")]), (date(2026, 6, 2), []))
+    months = standings(outcome(told(*steps)), "month")
+    assert months == {day(1): (1, 0, 0, 0), date(2026, 6, 1): (0, 0, 0, 1)}

@@ -83,6 +83,7 @@ totals as (
         max(report_date) filter (where order_count > 0) as last_order_date,
         min(report_date) filter (where session_count > 0) as first_session_date,
         min(report_date) filter (where sign_ups > 0) as first_sign_up_date,
+        min(report_date) filter (where active_event_count > 0) as first_active_date,
         max(report_date) filter (where active_event_count > 0) as last_active_date,
         arg_max(last_device_type, last_device_order) as last_device_type,
         arg_max(last_country, last_country_order) as last_country,

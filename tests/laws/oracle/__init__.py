@@ -147,6 +147,7 @@ def build(
         "behaviour_transitions": paths.behaviour_transitions(facts),
         "top_paths": paths.top_paths(facts),
         "retention_cohorts": retention.retention_cohorts(facts, as_of, retention_offsets),
+        "lifecycle": retention.lifecycle(facts, as_of),
         "attribution": attribution.attribution(facts),
         "customer_360": customers.customer_360(facts, interactions, persons, as_of, standing),
         "arrivals_daily": events.arrivals_daily(winners, duplicates),

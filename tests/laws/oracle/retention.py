@@ -1,6 +1,7 @@
 """Retention by following each person: which period it begins in, and in which it is active.
 
-Belongs here: docs/metrics.md, `marts.retention_cohorts`. Not here: who a person is (`identity`).
+Belongs here: docs/metrics.md, `marts.retention_cohorts` and `marts.lifecycle`. Not here: who a
+person is (`identity`).
 """
 
 from collections import Counter, defaultdict
@@ -127,4 +128,47 @@ def retention_cohorts(facts: Facts, as_of: date | None, offsets: Mapping[str, in
                 starts = periods_from(period, cohort_date, last, most)
                 rows = cohort_rows(period, starts, persons, as_of)
                 table.extend({"cohort_type": cohort_type, **row} for row in rows)
+    return table
+
+
+def standing(active: set[date], before: date, start: date) -> str | None:
+    """What a person is in the period that begins on `start`, after the one on `before`.
+
+    Args:
+        active: first dates of the periods in which it was active.
+    """
+    if start not in active:
+        return "dormant" if before in active else None
+    if start == min(active):
+        return "new"
+    return "returning" if before in active else "resurrected"
+
+
+def lifecycle(facts: Facts, as_of: date | None) -> list[Row]:
+    """`marts.lifecycle`. Reading: without an as_of date no period is complete."""
+    persons = activity(facts).values()
+    if not persons:
+        return []
+    days = [event["report_date"] for event in facts.events]
+    last = max([*days, as_of] if as_of else days)
+    table = []
+    for period in OFFSETS:
+        active = [{first_date(period, one) for one in theirs} for theirs in persons]
+        start, before = min(map(min, active)), date.min
+        while start <= last:
+            found = Counter(standing(theirs, before, start) for theirs in active)
+            counts = {f"{name}_persons": found[name]
+                      for name in ("new", "returning", "resurrected", "dormant")}  # fmt: skip
+            came = found["new"] + found["resurrected"]
+            before, start = start, next_period(period, start)
+            table.append(
+                {
+                    "period": period,
+                    "period_start": before,
+                    "active_persons": came + found["returning"],
+                    **counts,
+                    "quick_ratio": came / found["dormant"] if found["dormant"] else None,
+                    "is_complete": as_of is not None and start - DAY <= as_of,
+                }
+            )
     return table

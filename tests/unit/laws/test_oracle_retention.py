@@ -102,3 +102,26 @@ def test_a_session_over_midnight_is_activity_of_both_dates(tables):
     built = tables(*rows, as_of=date(2026, 3, 3))
     assert curve(built, "visit", "bounded", "day", date(2026, 3, 2)) == [1, 1]
     assert curve(built, "visit", "bounded", "day", date(2026, 3, 3)) == []
+
+
+def test_each_active_person_is_new_returning_or_resurrected_and_a_silence_counts_once(tables):
+    # a comes on days 0, 1, 3 and 4; b on 0 and 3; c on 3 alone; on day 5 nobody does.
+    rows = [view(0), view(1), view(3), view(4), view(0, "b"), view(3, "b"), view(3, "c")]
+    built = tables(*rows, as_of=(NOON + 4 * DAY).date())["lifecycle"]
+    names = ("active_persons", "new_persons", "returning_persons", "resurrected_persons",
+             "dormant_persons", "quick_ratio", "is_complete")  # fmt: skip
+    days = {
+        row["period_start"].day: tuple(row[name] for name in names)
+        for row in built
+        if row["period"] == "day"
+    }
+    assert days == {
+        2: (2, 2, 0, 0, 0, None, True),
+        3: (1, 0, 1, 0, 1, 0.0, True),
+        4: (0, 0, 0, 0, 1, 0.0, True),
+        5: (3, 1, 0, 2, 0, None, True),
+        6: (1, 0, 1, 0, 2, 0.0, True),
+    }
+    weeks = [row for row in built if row["period"] == "week"]
+    assert [(row["active_persons"], row["new_persons"]) for row in weeks] == [(3, 3)]
+    assert not weeks[0]["is_complete"]
