@@ -9,7 +9,8 @@
   description: Clicks on promoted or recommended items for each item shown.
   numerator: clicks
   denominator: impressions
-  of: [kpi_daily, kpi_daily_by_dimension, product_performance, experiment_results]
+  of:
+    [kpi_daily, kpi_daily_by_dimension, product_performance, impression_performance, experiment_results]
 - name: session_conversion_rate
   description: Share of sessions in which an order began.
   numerator: converting_sessions

@@ -82,6 +82,12 @@ WINDOWED = told(
     (day(15), [basket("t", "order_completed", "16 00:10", "b", "d", order_id="6")]),
 )  # fmt: skip
 
+# What was shown was a page.
+NOTHING_SHOWN = told(
+    (day(13), [event("p", "promotion_viewed", "12 10:00", impression_id="i")]),
+    (day(12), [event("p", "page_viewed", "12 10:00")]),
+)
+
 BROKEN_COMMERCE_RULES = (
     BrokenRule(
         "products of an order on the dates of their own lines alone",
@@ -198,5 +204,31 @@ BROKEN_COMMERCE_RULES = (
         WINDOWED,
         "product_affinity",
         text(r"counts\.rank <= 2", "counts.rank <= 3"),
+    ),
+    BrokenRule(
+        "placements of dates that vanished stay",
+        NOTHING_SHOWN,
+        "impression_performance",
+        deletes_by(),
+    ),
+    BrokenRule(
+        "an array that was shown is one impression",
+        told(
+            (
+                day(11),
+                [
+                    event(
+                        "r",
+                        "recommendation_shown",
+                        "11 10:00",
+                        properties=json.dumps(
+                            {"products": [{"product_id": "a"}, {"product_id": "b"}]}
+                        ),
+                    ),
+                ],
+            )
+        ),
+        "impression_performance",
+        text(r"coalesce\(lines\.line_count, 1\)", "1"),
     ),
 )

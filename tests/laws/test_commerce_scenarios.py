@@ -11,7 +11,7 @@ from decimal import Decimal
 from tests.laws.judging import outcome_by
 from tests.laws.stories import Row, day, event, told
 
-outcome = outcome_by("fct_reviews", "product_performance")
+outcome = outcome_by("fct_reviews", "product_performance", "impression_performance")
 
 
 def basket(event_id: str, name: str, when: str, *products: str, order_id: str = "1") -> Row:
@@ -91,3 +91,45 @@ def test_a_session_that_is_cut_anew_rewrites_the_session_of_its_reviews():
     (review,) = outcome(told(*steps))["fct_reviews"]
     assert review["session_id"] != alone[0]["session_id"]
     assert review["is_negative"]
+
+
+def placements(tables: dict[str, list[Row]]) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """By date, kind and placement: viewers, impressions, clicks."""
+    return {
+        (row["report_date"], row["kind"], row["placement"]): (
+            row["viewers"], row["impressions"], row["clicks"],
+        )
+        for row in tables["impression_performance"]
+    }  # fmt: skip
+
+
+def shown(event_id: str, name: str, when: str, visitor: str = "v", **properties: object) -> Row:
+    """A promotion or recommendation, shown or clicked, of impression id `i`."""
+    said = json.dumps(properties)
+    return event(event_id, name, when, visitor, impression_id="i", properties=said)
+
+
+def test_a_promotion_stands_by_its_id_and_a_list_by_its_own():
+    two = [{"product_id": "a"}, {"product_id": "b"}]
+    rows = [
+        shown("p", "promotion_viewed", "11 10:00", promotion_id="sale", list_id="top"),
+        shown("q", "promotion_viewed", "11 10:01", "w", promotion_id="sale"),
+        shown("c", "promotion_clicked", "11 10:02", promotion_id="sale"),
+        shown("d", "promotion_clicked", "11 10:03", promotion_id="sale"),
+        shown("r", "recommendation_shown", "11 10:04", list_id="home", products=two),
+        shown("s", "recommendation_shown", "11 10:05", placement="basket"),
+        shown("t", "recommendation_clicked", "11 10:06"),
+    ]
+    assert placements(outcome(told((day(11), rows)))) == {
+        (day(11), "promotion", "sale"): (2, 2, 1),
+        (day(11), "recommendation", "home"): (1, 2, 0),
+        (day(11), "recommendation", "basket"): (1, 1, 0),
+        (day(11), "recommendation", "(not set)"): (0, 0, 1),
+    }
+
+
+def test_what_was_shown_elsewhere_leaves_its_placement():
+    rows = [shown("p", "promotion_viewed", "12 10:00", promotion_id="sale")]
+    moved = [shown("p", "promotion_viewed", "12 10:00", promotion_id="gift")]
+    tables = outcome(told((day(13), rows), (day(12), moved)))
+    assert placements(tables) == {(day(12), "promotion", "gift"): (1, 1, 0)}

@@ -153,6 +153,7 @@ def build(
         "arrivals_daily": events.arrivals_daily(winners, duplicates),
         "fct_reviews": fct_reviews,
         "product_performance": commerce.product_performance(facts, fct_order_items, fct_reviews),
+        "impression_performance": commerce.impression_performance(facts),
         "product_affinity": product_affinity(facts, fct_order_items, as_of, affinity),
         "consent_daily": consents.consent_daily(facts, as_of),
         "fct_auth_events": engagement.auth_events(winners),

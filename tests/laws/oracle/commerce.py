@@ -1,7 +1,8 @@
 """Reviews, and what is counted of each product on each date.
 
-Belongs here: docs/metrics.md, `core.fct_reviews` and `marts.product_performance`. Not here: the
-lines of an event (`lines`), orders and refunds (`orders`).
+Belongs here: docs/metrics.md, `core.fct_reviews`, `marts.product_performance` and
+`marts.impression_performance`. Not here: the lines of an event (`lines`), orders and refunds
+(`orders`).
 """
 
 import json
@@ -142,3 +143,49 @@ def product_performance(facts: Facts, order_items: list[Row], review_rows: list[
         for (day, product_id), product in products.items()
         if product.is_counted
     ]
+
+
+KINDS = {
+    "promotion_viewed": "promotion", "promotion_clicked": "promotion",
+    "recommendation_shown": "recommendation", "recommendation_clicked": "recommendation",
+}  # fmt: skip
+
+
+def placement_of(event: Row, kind: str) -> str:
+    """Where something was shown or clicked, by the first of the properties that say it."""
+    names = ["list_id", "placement"]
+    if kind == "promotion":
+        names.insert(0, "promotion_id")
+    said = [as_text(property_of(event, name)) for name in names]
+    return next((one for one in said if one is not None), "(not set)")
+
+
+def impression_performance(facts: Facts) -> list[Row]:
+    """`marts.impression_performance`.
+
+    Args:
+        facts: rows of no bots.
+    """
+    placements: dict[tuple[date, str, str], list[Row]] = defaultdict(list)
+    for event in facts.events:
+        if event["role"] in {"impression", "click"}:
+            kind = KINDS.get(event["event_name"], "other")
+            placements[event["report_date"], kind, placement_of(event, kind)].append(event)
+    table = []
+    for (day, kind, placement), events in placements.items():
+        shown = [event for event in events if event["role"] == "impression"]
+        clicked = [event["impression_id"] for event in events if event["role"] == "click"]
+        impressions = sum(max(1, len(product_lines(event))) for event in shown)
+        clicks = clicked.count(None) + len(set(clicked) - {None})
+        table.append(
+            {
+                "report_date": day,
+                "kind": kind,
+                "placement": placement,
+                "viewers": len({event["visitor_id"] for event in shown} - {None}),
+                "impressions": impressions,
+                "clicks": clicks,
+                "ctr": ratio(clicks, impressions),
+            }
+        )
+    return table
