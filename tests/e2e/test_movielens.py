@@ -15,6 +15,7 @@ from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from tests.e2e.command import load_and_build, must, served
 from tests.e2e.retention_by_pandas import assert_cohorts_equal, retention
+from tests.e2e.steps_by_pandas import assert_steps_of_one_name_equal
 
 # The contract takes nothing from before 2000 unless the settings say so.
 SETTINGS = """\
@@ -170,33 +171,5 @@ def test_retention_equals_pandas(home, ratings, period, frequency, least):
     assert assert_cohorts_equal(home, "visit", period, expected) > least
 
 
-def test_steps_of_a_visit_equal_pandas(home, ratings, visits):
-    """One name of events: rated after rated, with the median rest between, and nothing else."""
-    months = visits["began"].dt.to_period("M")
-    rests = ratings.groupby("visit")["time"].diff().dropna()
-    medians = rests.groupby(ratings.loc[rests.index, "visit"].map(months)).agg(["size", "median"])
-    starts = months.value_counts()
-    expected = {}
-    for month, (steps, median) in medians.iterrows():
-        begun, day = starts[month], month.start_time.date()
-        leaving = steps + begun
-        expected[day, "(start)", "product_reviewed"] = (begun, 1, None)
-        expected[day, "product_reviewed", "(exit)"] = (begun, begun / leaving, None)
-        expected[day, "product_reviewed", "product_reviewed"] = (steps, steps / leaving, median)
-    with served(home) as con:
-        found = con.execute(
-            "select report_month, state, next_state, count, probability, median_seconds "
-            "from marts.behaviour_transitions"
-        ).fetchall()
-        paths = con.execute(
-            "select report_month, path, sessions, share from marts.top_paths"
-        ).fetchall()
-    assert {tuple(row[:3]): tuple(row[3:]) for row in found} == {
-        key: (count, pytest.approx(share, abs=1e-9), median)
-        for key, (count, share, median) in expected.items()
-    }
-    assert len(found) == 3 * 8
-    assert sorted(paths) == [
-        (month.start_time.date(), "product_reviewed", count, 1)
-        for month, count in sorted(starts.items())
-    ]
+def test_steps_of_a_visit_equal_pandas(home, ratings):
+    assert_steps_of_one_name_equal(home, ratings, "product_reviewed", months=8)
