@@ -1,4 +1,4 @@
-"""A fashion shop's front page through the whole job: 20,000 items shown by two policies in a week.
+"""A fashion shop's front page through the warehouse: 20,000 items shown by two policies in a week.
 
 Belongs here: that impressions, clicks and rates of the marts, and the value of a policy, are what
 pandas says of the Open Bandit Dataset (campaign men). Not here: the estimators themselves
@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.e2e.command import must, served
+from tests.e2e.command import load_and_build, must, served
 
 # What stands above an item is not in the log, so each place is a list of its own.
 SOURCE = """\
@@ -68,7 +68,7 @@ def home(shown: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
         clicked = rows[rows["click"] == 1]
         for kind, some in (("shown", rows), ("clicked", clicked)):
             some[COLUMNS].assign(kind=kind).to_csv(folder / f"{kind}.csv", index=False)
-    must(home, "run")
+    load_and_build(home, families=["bandits"])
     return home
 
 
