@@ -92,21 +92,23 @@ def test_every_day_equals_pandas(home, orders):
         net += gross
         expected.append((
             day, len(mine), 0, int(mine["items"].sum()), gross, Decimal(0), gross,
-            len(buyers), int((firsts == day).sum()), len(buyers), len(repeating), net, len(known),
+            # Times are dates here: who buys on a day is in one visit, and no other.
+            len(buyers), len(buyers), len(buyers), int((firsts == day).sum()), len(buyers),
+            len(repeating), net, len(known),
             float(gross) / len(mine) if len(mine) else None,
             len(repeating) / len(buyers) if buyers else None, float(net) / len(known),
         ))  # fmt: skip
     with served(home) as con:
         found = con.execute(
             "select report_date, orders, orders_without_value, items, gross_revenue, refunds, "
-            "net_revenue, visitors, new_visitors, ordering_persons, repeat_ordering_persons, "
-            "cumulative_net_revenue, cumulative_buyers, aov, repeat_purchase_rate, clv_to_date "
-            "from marts.kpi_daily order by report_date"
+            "net_revenue, visitors, sessions, converting_sessions, new_visitors, ordering_persons, "
+            "repeat_ordering_persons, cumulative_net_revenue, cumulative_buyers, aov, "
+            "repeat_purchase_rate, clv_to_date from marts.kpi_daily order by report_date"
         ).fetchall()
     assert len(found) == 546
-    assert [row[:13] for row in found] == [row[:13] for row in expected]
+    assert [row[:15] for row in found] == [row[:15] for row in expected]
     for row, wanted in zip(found, expected, strict=True):
-        assert list(row[13:]) == [pytest.approx(value, abs=1e-9) for value in wanted[13:]], row[0]
+        assert list(row[15:]) == [pytest.approx(value, abs=1e-9) for value in wanted[15:]], row[0]
 
 
 @pytest.mark.parametrize(("column", "days"), [("dau", 1), ("wau", 7), ("mau", 30)])
