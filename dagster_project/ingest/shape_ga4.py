@@ -92,6 +92,7 @@ _ORDERS = ("purchase", "ecommerce_purchase", "refund")
 _LOOKED_UP = (
     "page_location", "page_referrer", "firebase_screen", "transaction_id", "value", "currency",
     "coupon", "source", "medium", "campaign", "ga_session_id", "tax", "shipping",
+    "ignore_referrer",
 )  # fmt: skip
 _RENAMED = {
     "page_title": "title",
@@ -325,7 +326,9 @@ GA4 = Shape(
         "page_url": _parameter("page_location"),
         "page_path": f"case when __ff_e_event_name = 'screen_view' "
         f"then {_parameter('firebase_screen')} end",
-        "referrer": _parameter("page_referrer"),
+        # Google Analytics marks a return from a payment: it is no source of traffic.
+        "referrer": f"case when {_parameter('ignore_referrer')} is distinct from 'true' "
+        f"then {_parameter('page_referrer')} end",
         "utm_source": "case when __ff_is_ad_click then 'google' "
         f"else {_utm('source', 'manual_source')} end",
         "utm_medium": "case when __ff_is_ad_click then 'cpc' "

@@ -44,7 +44,11 @@ def _rules(*rules: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 # Bots that say who they are; then the words by which the others are known.
 _NAMED_BOTS: Final = _rules(
-    ("Googlebot", r"Googlebot|Google-InspectionTool|Storebot-Google|AdsBot-Google|Mediapartners"),
+    (
+        "Googlebot",
+        r"Googlebot|Google-InspectionTool|Storebot-Google|AdsBot-Google|Mediapartners|"
+        r"Google [Ff]avicon",
+    ),
     ("bingbot", r"(?i)bingbot|adidxbot|BingPreview"),
     ("YandexBot", r"Yandex\w*(?:Bot|Images|Metrika)"),
     ("Baiduspider", r"Baiduspider"),
@@ -63,10 +67,12 @@ _NAMED_BOTS: Final = _rules(
     ("Wget", r"^Wget/"),
     ("python", r"(?i)^python|aiohttp/|python-(?:requests|httpx|urllib)|Scrapy"),
 )
+# Libraries by which programs ask, but `libwww-FM`, which is Lynx's own.
 _BOT_WORDS: Final = re.compile(
     r"(?i)bot\b|bot[/_;)-]|crawl|spider|scrape|slurp|monitor|uptime|pingdom|statuscake|preview|"
-    r"fetcher|validator|archiver|httpclient|http-client|okhttp/|libwww|^java/|^go-http|^ruby|"
-    r"^axios|^node|^postmanruntime|^apache-http|^php|^perl|headless|selenium|puppeteer|playwright"
+    r"fetcher|validator|archiver|httpclient|http-client|okhttp/|libwww(?!-FM)|^java/|^go-http|"
+    r"^ruby|^axios|^node|^postmanruntime|^apache-http|^php|^perl|headless|selenium|puppeteer|"
+    r"playwright|daumoa"
 )
 # What looks like a bot by its words and is a telephone or a person's app.
 _NO_BOT: Final = re.compile(r"CUBOT|Cubot")

@@ -5,14 +5,14 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
-from dagster_project import cli, dbt_build, loading, warehouse
+from dagster_project import cli, dbt_build, loading, training, warehouse
 from dagster_project.ingest import event_log
 from dagster_project.ingest.config import load_settings
 from dagster_project.serving import publish
@@ -83,8 +83,11 @@ def served(home: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str((home / "serving" / "footfall.duckdb").resolve()), read_only=True)
 
 
-def load_and_build(home: Path, last: date = date.max) -> None:
-    """Load every landed day up to one, build all tables and publish, without training a model."""
+def load_and_build(home: Path, last: date = date.max, families: Sequence[str] = ()) -> None:
+    """Load every landed day up to one, build all tables and publish.
+
+    No model is trained but the named families of the latest day: a whole run trains seven.
+    """
     paths = StatePaths(home)
     settings = load_settings(paths.settings_file)
     now = datetime.now(UTC)
@@ -99,7 +102,16 @@ def load_and_build(home: Path, last: date = date.max) -> None:
         for unique_id, node in manifest["nodes"].items()
         if node["resource_type"] in {"model", "seed", "test"} and not unique_id.startswith("unit")
     ]
-    failed = [one for one in dbt_build.build(paths, names) if not one.is_good]
-    assert failed == []
+    _must_build(paths, names)
+    if families:
+        for family in families:
+            training.FAMILIES[family](paths, settings, days[-1:])
+        written = {folder.name for folder in paths.ml.iterdir()}
+        _must_build(paths, {"int_work_set", "int_touched_partitions", *written})
     publish(paths)
     warehouse.strike_off(paths, dbt_build.outboxes(manifest))
+
+
+def _must_build(paths: StatePaths, names: Collection[str]) -> None:
+    failed = [one for one in dbt_build.build(paths, sorted(names)) if not one.is_good]
+    assert failed == []

@@ -5,9 +5,7 @@ them. Not here: what each field of a format means; that is in tests/integration/
 """
 
 import csv
-import gzip
 import json
-import shlex
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.access_log_by_shlex import is_page, parse_hits, path_of
 from tests.landed_days import (
     json_lines,
     land,
@@ -25,9 +24,6 @@ from tests.landed_days import (
 )
 
 DAY, NOW = "2024-01-01", "2024-01-02T03:00:00"
-# Endings in this very log that are assets; others, as of `/a.html` and `/xdotool.c`, are pages.
-ASSETS = {"css", "deb", "exe", "gif", "gz", "ico", "jar", "jpeg", "jpg", "js", "pdf", "png", "svg",
-          "swf", "ttf", "txt", "woff", "xml"}  # fmt: skip
 
 
 def logged(home: Path, source: str, files: dict[str, bytes]) -> list[dict[str, Any]]:
@@ -53,19 +49,7 @@ def hits(shared_data, tmp_path_factory) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def parsed(shared_data) -> list[dict[str, str]]:
-    """The hits, split by a shell's rules of quoting instead of a pattern."""
-    text = gzip.decompress((shared_data / "weblog_apache" / "apache_logs.gz").read_bytes()).decode()
-    found = []
-    for line in text.splitlines():
-        # One line of the 10,000 has lost the quote behind its agent.
-        whole = line if line.endswith('"') else line + '"'
-        words = shlex.shlex(whole, posix=True, punctuation_chars="")
-        words.whitespace_split, words.commenters, words.quotes = True, "", '"'
-        ip, _, user, at, zone, request, status, size, referrer, agent = list(words)
-        found.append({"ip": ip, "user": user, "at": f"{at} {zone}", "request": request,
-                      "status": status, "bytes": size, "referrer": referrer,
-                      "agent": agent})  # fmt: skip
-    return found
+    return parse_hits(shared_data / "weblog_apache" / "apache_logs.gz")
 
 
 def test_every_hit_of_an_apache_log_is_logged_with_its_status_size_and_time(hits, parsed):
@@ -79,18 +63,12 @@ def test_every_hit_of_an_apache_log_is_logged_with_its_status_size_and_time(hits
         at = datetime.strptime(hit["at"], "[%d/%b/%Y:%H:%M:%S %z]")
         assert row["event_ts"].replace(tzinfo=UTC) == at
         assert row["properties"]["http_method"] == hit["request"].split(" ")[0]
-        path = hit["request"].split(" ")[1].split("?")[0].split("#")[0]
+        path = path_of(hit)
         assert row["page_path"] == (path if path.startswith(("/", "http")) else None)
         assert row["ip_truncated"] == hit["ip"].rpartition(".")[0] + ".0"
 
 
 def test_pages_of_an_apache_log_are_its_good_gets_that_are_no_assets(hits, parsed):
-    def is_page(hit: dict[str, str]) -> bool:
-        method, target = hit["request"].split(" ")[:2]
-        name = target.split("?")[0].split("#")[0].rpartition("/")[2]
-        ending = name.rpartition(".")[2].lower() if "." in name else ""
-        return method == "GET" and hit["status"] in ("200", "304") and ending not in ASSETS
-
     assert [row["event_name"] == "page_viewed" for row in hits] == [is_page(hit) for hit in parsed]
 
 

@@ -1,8 +1,8 @@
-"""Inputs and expected tables of another GA4 package's tests, through the models of this one.
+"""Inputs and expected tables of two other GA4 packages' tests, through the models of this one.
 
 Belongs here: channel grouping, last non-direct sessions, users of visitors and conversions of
-sessions, each difference by design named. The data is no part of the project: the tests are skipped
-where it is absent.
+sessions, and an export's sessions and order; each difference by design named. The data is no part
+of the project: the tests are skipped where it is absent.
 """
 
 import csv
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.dbt_manifest import DBT_PROJECT
+from tests.landed_days import land, logged_rows, seal_unchecked, state_with
 from tests.laws.log_rows import log_row
 from tests.laws.warehouse import Warehouse
 
@@ -144,3 +145,97 @@ def test_conversions_of_sessions_and_dates_are_theirs(golden):
     names = ("session_key", "session_partition_date", "my_conversion_count")
     expected = read(folder / "expected_csv.csv")
     assert found == [tuple(one[name] for name in names) for one in expected]
+
+
+EXPORTED = ("source_medium_input", "form_events_input", "purchase_input")
+
+
+@pytest.fixture(scope="module")
+def export(shared_data: Path) -> Path:
+    return shared_data / "tracker_ga4_export"
+
+
+@pytest.fixture(scope="module")
+def exported(export: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The rows of three days' exports, read as such and built; sessions are the tracker's."""
+    paths = state_with(
+        tmp_path_factory.mktemp("ga4") / "state",
+        "sources: {app: {format: ga4, sessions: source}}\n",
+    )
+    for name in EXPORTED:
+        land(paths, f"app/2024-01-01/{name}.jsonl", (export / f"{name}.ndjson").read_bytes())
+    seal_unchecked(paths, "2024-01-01", now="2024-01-02T03:00:00")
+    rows = logged_rows(paths)
+    assert len(rows) == 3 + 4 + 1
+    return built(rows)
+
+
+def results(export: Path, name: str) -> list[Row]:
+    lines = (export / f"{name}_result.ndjson").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_sessions_of_an_export_are_those_of_a_sessions_model(exported, export):
+    found = exported.con.execute("""
+        select cast(sessions.started_at as varchar), cast(sessions.ended_at as varchar),
+            sessions.device_type, sessions.country, sessions.entry_page, sessions.channel
+        from core.fct_sessions as sessions
+        inner join core.fct_events as events on sessions.session_id = events.session_id
+        where events.source_file like '%source_medium%' order by events.source_line
+    """).fetchall()
+    expected = [
+        (one["session_start"].removesuffix(" UTC"), one["session_end"].removesuffix(" UTC"),
+         one["device_category"], one["country"], one["landing_page"]["path"],
+         one["last_click_attribution"]["channel"])
+        for one in results(export, "source_medium")
+    ]  # fmt: skip
+    assert len(expected) == 3
+    assert found[:2] == expected[:2]
+    # By design: without parameters the publisher goes by the referrer, footfall by what the export
+    # says that it collected.
+    assert (expected[2][-1], found[2][-1]) == ("Referral", "Organic Search")
+    assert found[2][:-1] == expected[2][:-1]
+    ids = exported.con.execute(
+        "select distinct source_session_id from core.fct_sessions where report_date = '2023-10-19'"
+    ).fetchall()
+    (custom,) = results(export, "custom_session_id")
+    assert ids == [(str(custom["session_id"]),)]
+
+
+def test_the_order_of_an_export_is_that_of_a_sessions_model(exported, export):
+    (expected,) = results(export, "purchase")
+    lines = sorted(expected["items"], key=lambda line: line["item_id"])
+    orders = exported.con.execute(
+        "select order_id, cast(gross_revenue as double), cast(items as integer), line_count, "
+        "cast(report_date as varchar) from core.fct_orders"
+    ).fetchall()
+    pieces = sum(line["quantity"] for line in lines)
+    assert orders == [
+        (expected["transaction_id"], expected["value"], pieces, 2, expected["date"])
+    ]  # fmt: skip
+    found = exported.con.execute(
+        "select product_id, category, brand, cast(price as double), cast(quantity as double), "
+        "cast(line_revenue as double) from core.fct_order_items order by 1"
+    ).fetchall()
+    # Prices are kept to four decimals.
+    assert found == [
+        (line["item_id"], line["item_category"], line["item_brand"], round(line["price"], 4),
+         line["quantity"], round(line["item_revenue"], 4))
+        for line in lines
+    ]  # fmt: skip
+
+
+def test_the_days_of_an_export_are_its_rows_counted(exported):
+    """Events of a form are in no registry, and make no visit unless the settings say so."""
+    found = exported.con.execute(
+        "select cast(report_date as varchar), visitors, sessions, page_views, orders, "
+        "cast(gross_revenue as double), converting_sessions from marts.kpi_daily "
+        "where visitors > 0 order by 1"
+    ).fetchall()
+    assert found == [("2023-10-19", 3, 3, 3, 0, 0, 0), ("2023-12-15", 1, 1, 0, 1, 31, 1)]
+    # The buyer came back from a payment, whose referrer the property lists as unwanted.
+    channels = exported.con.execute(
+        "select value, orders from marts.kpi_daily_by_dimension "
+        "where dimension = 'channel' and orders > 0"
+    ).fetchall()
+    assert channels == [("Direct", 1)]

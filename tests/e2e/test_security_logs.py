@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.landed_days import land, logged_rows, seal_unchecked, sealed_files, state_with
+from tests.laws.warehouse import Warehouse
 from tests.recipes import recipe_texts
 
 # The day on which each log was fetched, so to say: the last of its lines are of it. The years are
@@ -156,6 +157,44 @@ def test_attempts_by_address_user_day_and_method_are_those_of_sshds_own_words(
     named = {(user, pseudonym) for user, pseudonym in users if user not in JUNK}
     assert len(named) == len({user for user, _ in named}) == len({p for _, p in named})
     assert all(pseudonym is None for user, pseudonym in users if user in JUNK)
+
+
+@pytest.fixture(scope="module")
+def warehouse(logged) -> Warehouse:
+    """All three logs, built."""
+    made = Warehouse()
+    rows = [
+        row | {"properties": json.dumps(row["properties"])} for of in logged.values() for row in of
+    ]
+    made.add_rows(rows)
+    made.set_days({row["arrival_date"]: True for row in rows})
+    made.run([])
+    return made
+
+
+@pytest.mark.parametrize("name", ["openssh", "elastic"])
+def test_the_table_of_log_ins_has_every_attempt_of_every_day_and_network(lines, warehouse, name):
+    expected: Counter[tuple[str, ...]] = Counter()
+    for one in attempts(lines[name]):
+        if one.method != "none" and (one.verb == "Accepted" or one.method != "publickey"):
+            action = "login" if one.verb == "Accepted" else "login_failed"
+            expected[one.day, action, one.method, network(one.ip)] += one.times
+    found = warehouse.con.execute(
+        "select report_date, action, method, ip_truncated, cast(sum(occurrences) as bigint) "
+        "from core.fct_auth_events where source = ? and action in ('login', 'login_failed') "
+        "group by all",
+        [name],
+    ).fetchall()
+    assert {(day.strftime("%b %e"), *key): count for day, *key, count in found} == expected
+    assert sum(expected.values()) > 500
+
+
+def test_what_a_server_logs_of_log_ins_makes_no_visit(warehouse):
+    found = warehouse.con.execute(
+        "select count(*), sum(sessions), sum(visitors), sum(dau) from marts.kpi_daily"
+    ).fetchone()
+    assert found[0] > 100
+    assert found[1:] == (0, 0, 0)
 
 
 def test_the_burst_of_an_intruder_is_there_with_what_repeated_lines_stand_for(lines, logged):

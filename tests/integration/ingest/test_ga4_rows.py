@@ -100,6 +100,18 @@ def test_the_columns_of_a_row_become_fields(tmp_path):
     }  # fmt: skip
 
 
+def test_a_referrer_that_the_property_does_not_want_is_none(tmp_path):
+    """The tag marks the return from a payment, or from one of the owner's other sites."""
+    given_by = {"page_referrer": "https://www.paypal.com/", "ga_session_id": 1}
+    wanted, marked, unmarked = (
+        event(tmp_path, "purchase", given_by | more)
+        for more in ({}, {"ignore_referrer": "true"}, {"ignore_referrer": "false"})
+    )
+    assert (wanted["referrer"], unmarked["referrer"]) == ("https://www.paypal.com/",) * 2
+    assert marked["referrer"] is None
+    assert marked["properties"]["ignore_referrer"] == "true"
+
+
 def test_parquet_says_the_same_as_json_lines(tmp_path):
     item = {"item_id": "p1", "item_name": "Cup", "price": 2.5, "quantity": 2,
             "item_params": [parameter("color", "red")]}  # fmt: skip

@@ -114,6 +114,16 @@ def test_browser_is_known(text: str, family: str, os: str, device_type: str) -> 
         ("python-requests/2.31.0", "python"),
         ("Mozilla/5.0 (compatible; SomethingNewBot/1.0)", "other bot"),
         ("acme-web-crawler", "other bot"),
+        ("libwww-perl/6.05", "other bot"),
+        (
+            "Mozilla/5.0 (Windows NT 6.1; rv:6.0) Gecko/20110814 Firefox/6.0 Google favicon",
+            "Googlebot",
+        ),
+        (
+            "Mozilla/5.0 (compatible; MSIE or Firefox mutant; not on Windows server; "
+            "+ http://tab.search.daum.net/aboutWebSearch.html) Daumoa/3.0",
+            "other bot",
+        ),
     ],
 )
 def test_bot_says_so_and_has_no_browser(text: str, family: str) -> None:
@@ -139,6 +149,7 @@ FURTHER = {
     "Mozilla/5.0 (X11; NetBSD amd64; rv:24.0) Gecko/20100101 SeaMonkey/2.21":
         ("SeaMonkey", "BSD"),
     "Lynx/2.8.9rel.1 SSL-MM/1.4.1 OpenSSL/1.1.1d": ("Lynx", None),
+    "Lynx/2.8.7rel.2 libwww-FM/2.14 SSL-MM/1.4.1 OpenSSL/1.0.1f": ("Lynx", None),
     "Mozilla/5.0 (SymbianOS/9.4; Series60/5.0 NokiaN97) AppleWebKit/525 BrowserNG/7.1":
         ("other", "Symbian OS"),
 }  # fmt: skip
