@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.command import must, served
+from tests.e2e.command import load_and_build, must, served
 
 SETTINGS = """\
 sources:
@@ -69,7 +69,7 @@ def results(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.D
         shutil.copy(
             shared_data / "clickstream_simple_shop" / "ab_test_demo.csv.gz", folder / "a.csv.gz"
         )
-    must(home, "run")
+    load_and_build(home, families=["experiments"])
     with served(home) as con:
         found = con.execute("from marts.experiment_results where segment = 'all'").df()
     return found.set_index(["metric", "variant"])

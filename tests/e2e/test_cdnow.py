@@ -14,7 +14,11 @@ import pytest
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from tests.e2e.command import load_and_build, must, served
-from tests.e2e.retention_by_pandas import assert_cohorts_equal, retention
+from tests.e2e.retention_by_pandas import (
+    assert_cohorts_equal,
+    assert_lifecycle_equals,
+    retention,
+)
 
 # The contract takes nothing from before 2000 unless the settings say so.
 SETTINGS = """\
@@ -177,6 +181,12 @@ def test_retention_of_buyers_equals_pandas(home, orders, cohort_type, period, fr
     first = orders.groupby("person")["date"].min()
     expected = retention(first, orders, frequency, LAST)
     assert assert_cohorts_equal(home, cohort_type, period, expected) > least
+
+
+def test_who_is_new_returns_or_falls_silent_equals_pandas(home, orders):
+    found = assert_lifecycle_equals(home, orders, LAST)
+    assert (found["new"] == 2_357).all()
+    assert found.loc["month", "resurrected"] > 1_000
 
 
 def test_every_model_of_attribution_gives_every_order_to_the_one_channel(home, orders):

@@ -16,7 +16,11 @@ import pytest
 from scipy import stats
 
 from tests.e2e.command import load_and_build, must, served
-from tests.e2e.retention_by_pandas import assert_cohorts_equal, retention
+from tests.e2e.retention_by_pandas import (
+    assert_cohorts_equal,
+    assert_lifecycle_equals,
+    retention,
+)
 
 SETTINGS = """\
 sources:
@@ -136,3 +140,8 @@ def test_retention_of_players_equals_pandas(home, visits):
     assert assert_cohorts_equal(home, "visit", "day", expected) == 8
     assert [row[1] for row in expected.values()] == [90_189, 40_153, 0, 0, 0, 0, 0, 16_781]
     assert all(row[3] for row in expected.values())
+
+
+def test_players_that_are_back_after_a_week_are_resurrected(home, visits):
+    found = assert_lifecycle_equals(home, visits, LAST)
+    assert found.loc["day"].tolist() == [90_189, 40_153, 16_781, 90_189]

@@ -14,7 +14,11 @@ import pytest
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
 from tests.e2e.command import load_and_build, must, served
-from tests.e2e.retention_by_pandas import assert_cohorts_equal, retention
+from tests.e2e.retention_by_pandas import (
+    assert_cohorts_equal,
+    assert_lifecycle_equals,
+    retention,
+)
 from tests.e2e.steps_by_pandas import assert_steps_of_one_name_equal
 
 # The contract takes nothing from before 2000 unless the settings say so.
@@ -169,6 +173,12 @@ def test_retention_equals_pandas(home, ratings, period, frequency, least):
     first = ratings.groupby("person")["date"].min()
     expected = retention(first, ratings, frequency, LAST)
     assert assert_cohorts_equal(home, "visit", period, expected) > least
+
+
+def test_who_is_new_returns_or_falls_silent_equals_pandas(home, ratings):
+    found = assert_lifecycle_equals(home, ratings, LAST)
+    assert (found["new"] == 943).all()
+    assert found.loc["week", "resurrected"] > 100
 
 
 def test_steps_of_a_visit_equal_pandas(home, ratings):

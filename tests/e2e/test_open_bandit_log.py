@@ -107,6 +107,21 @@ def test_each_policy_of_every_day_equals_pandas(home, shown):
     assert len(found) == 14
 
 
+def test_every_place_of_every_day_equals_pandas(home, shown):
+    with served(home) as con:
+        found = con.execute(
+            "select report_date, kind, placement, impressions, clicks, ctr, viewers "
+            "from marts.impression_performance"
+        ).fetchall()
+    place = shown["policy"] + " " + shown["position"].astype(str)
+    expected = counted(shown.assign(place=place), ["date", "place"])
+    assert {(day, name): tuple(rest) for day, _, name, *rest, _ in found} == expected
+    assert len(found) == 7 * 2 * 3
+    assert {row[1] for row in found} == {"recommendation"}
+    # Each row has a visitor of its own.
+    assert all(row[6] == row[3] for row in found)
+
+
 def test_every_item_of_every_day_equals_pandas(home, shown):
     with served(home) as con:
         found = con.execute(

@@ -17,7 +17,11 @@ from ua_parser import parse_device
 
 from tests.e2e.access_log_by_shlex import is_page, parse_hits, path_of
 from tests.e2e.command import load_and_build, must, served
-from tests.e2e.retention_by_pandas import assert_cohorts_equal, retention
+from tests.e2e.retention_by_pandas import (
+    assert_cohorts_equal,
+    assert_lifecycle_equals,
+    retention,
+)
 from tests.e2e.steps_by_pandas import assert_steps_of_one_name_equal
 
 MOST = 12
@@ -215,6 +219,13 @@ def test_retention_of_visitors_equals_pandas(home, views, visits):
     expected = retention(first, pages.rename(columns={"visitor": "person"}), "D", LAST)
     assert assert_cohorts_equal(home, "visit", "day", expected) == 4 + 3 + 2 + 1
     assert sum(row[0] for (_, offset), row in expected.items() if offset == 0) > 900
+
+
+def test_who_is_new_returns_or_falls_silent_equals_pandas(home, views):
+    pages = views[~views["is_bot"]].rename(columns={"visitor": "person"})
+    found = assert_lifecycle_equals(home, pages, max(pages["date"]))
+    assert found.loc["day", "new"] == pages["person"].nunique() > 900
+    assert found.loc["day", "returning"] > 10
 
 
 def test_steps_of_a_visit_equal_pandas(home, views, visits):
