@@ -7,7 +7,7 @@ taken. Not here: the candidates' own back-test (recommender_validation.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,13 +119,29 @@ def tune(past: Past, days: int, known: Known) -> Tuned:
 
 def _tune_feedback(past: Past) -> tuple[Feedback, Tuning]:
     params = past.known.params
-    tried = {one.name: one for one in (params.feedback, *params.feedback_alternatives)}
+    types = set(pc.unique(past.rows["interaction"]).to_pylist())
+    others = [one for one in params.feedback_alternatives if is_other(one, params.feedback, types)]
+    tried = {one.name: one for one in (params.feedback, *others)}
 
     def weights(one: Feedback) -> Any:
         return one.weights(build_matrix(past.rows, past.cut, one.weighting), params)
 
     tuning = _tried(past, {name: (weights(one), params.als) for name, one in tried.items()})
     return tried[tuning.chosen], tuning
+
+
+def is_other(one: Feedback, default: Feedback, types: Collection[str]) -> bool:
+    """Whether feedback of these types is weighted otherwise, but for a factor.
+
+    Of a log with orders alone no weights of types are better than others, only larger.
+    """
+    if (one.weighting.half_life_days, one.is_saturated) != (
+        default.weighting.half_life_days,
+        default.is_saturated,
+    ):
+        return True
+    worth = [(one.weighting.by_type[t], default.weighting.by_type[t]) for t in sorted(types)]
+    return any(a * worth[0][1] != b * worth[0][0] for a, b in worth)
 
 
 def _tune_als(past: Past) -> tuple[AlsParams, Tuning]:
