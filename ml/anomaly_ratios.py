@@ -164,8 +164,10 @@ def _causes(
         return
     shared = [against_others(above, below, i) for i in range(len(names) if len(names) > 1 else 0)]
     by_share = np.array([one.mix.sum() for one in shared])
+    # Without what has a numerator alone, which no ratio shows; it counts among the others.
+    within = change.shares.mean(axis=1) * np.diff(change.ratios, axis=1)[:, 0]
     found: tuple[tuple[Effect, FloatArray, list[int]], ...] = (
-        ("rate", change.rate, _fewest_rates(change, params.most_named)),
+        ("rate", within, _fewest_rates(change, within, params.most_named)),
         ("mix", by_share, _share(change, by_share)),
     )
     for effect, effects, at in found:
@@ -190,17 +192,18 @@ def _explained(change: RatioChange, effects: FloatArray) -> list[float]:
     return [round(float(effect) / _whole(change), 9) for effect in effects]
 
 
-def _fewest_rates(change: RatioChange, most: int) -> list[int]:
+def _fewest_rates(change: RatioChange, within: FloatArray, most: int) -> list[int]:
     """The fewest values whose ratios carry most of the change; none where all moved alike."""
-    explained = _explained(change, change.rate)
+    explained = _explained(change, within)
     order = sorted(range(len(explained)), key=lambda i: (-explained[i], i))
     for count in range(1, min(most, len(order) - 1) + 1):
         at, rest = order[:count], order[count:]
-        if change.rate[at].sum() / _whole(change) < EXPLAINS:
+        own = within[at].sum()
+        if own / _whole(change) < EXPLAINS:
             continue
         usual = change.shares.mean(axis=1) * change.ratios[:, 0]
-        own_change, rest_change = abs(change.rate[at].sum()), abs(change.rate[rest].sum())
-        alike = rest_change * usual[at].sum() > REST_CHANGES * own_change * usual[rest].sum()
+        rest_change = abs(within[rest].sum())
+        alike = rest_change * usual[at].sum() > REST_CHANGES * abs(own) * usual[rest].sum()
         return [] if alike else at
     return []
 

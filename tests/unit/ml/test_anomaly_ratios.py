@@ -248,6 +248,16 @@ def test_a_value_that_appears_or_vanishes_did_so_by_its_share() -> None:
     assert "device old -0.02000 (0.00 %" in alone
 
 
+def test_what_no_numbers_can_show_is_not_named() -> None:
+    """Clicks of no device on what phones were shown: no ratio within any value explains them."""
+    assert cause_of(0.08, 0.05, a=((50, 50), (1000, 1000)), unset=((30, 0), (0, 0))) is None
+    said = cause_of(0.12, 0.05, a=((100, 50), (1000, 1000)), unset=((20, 0), (0, 0)))
+    assert said is not None
+    _, named, rest = numbers(said)
+    assert [one[:3] for one in named] == [("ratio", "device a", 0.05)]
+    assert rest == [0.02, 0.0]
+
+
 def test_nothing_expected_nothing_there_and_no_change_have_no_cause() -> None:
     assert cause_of(0.03, 0.0, a=((30, 0), (1000, 1000)), b=((0, 0), (1, 1))) is None
     assert cause_of(0.03, 0.05, a=((0, 50), (0, 1000)), b=((0, 0), (0, 10))) is None
