@@ -25,6 +25,7 @@ from ml.anomaly_files import (
 from ml.anomaly_kpis import (
     DIMENSION_KPIS_SCHEMA,
     KPIS_SCHEMA,
+    Cause,
     DimensionParams,
     Key,
     Series,
@@ -45,6 +46,13 @@ from ml.anomaly_measures import (
     session_measures,
 )
 from ml.anomaly_networks import NetworkParams, score_networks
+from ml.anomaly_ratios import (
+    RatioCause,
+    RatioParams,
+    find_ratio_cause,
+    scored_ratios,
+    sides,
+)
 from ml.anomaly_rows import (
     dimension_rows,
     file_rows,
@@ -53,13 +61,13 @@ from ml.anomaly_rows import (
     network_rows,
     session_rows,
 )
-from ml.anomaly_series import Method, SeriesParams, score_series
+from ml.anomaly_series import Method, SeriesParams, SeriesScore, score_series
 from ml.anomaly_sessions import SESSIONS_SCHEMA, SessionParams, score_sessions
 from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.drift import Shift
 from ml.gate import GateDecision
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 ANOMALY_SCORES_SCHEMA = pa.schema(
     [
@@ -91,6 +99,7 @@ class AnomalyParams:
         sessions: settings of the scores of sessions.
         series: settings of the forecasts.
         dimensions: settings of the series by dimension.
+        ratios: settings of the series of ratios.
         holidays: dates on which KPIs are not as on other days of their week.
     """
 
@@ -103,6 +112,7 @@ class AnomalyParams:
     sessions: SessionParams = field(default_factory=SessionParams)
     series: SeriesParams = field(default_factory=SeriesParams)
     dimensions: DimensionParams = field(default_factory=DimensionParams)
+    ratios: RatioParams = field(default_factory=RatioParams)
     holidays: tuple[date, ...] = ()
 
 
@@ -147,11 +157,13 @@ def score_anomalies(
             whatever their age; others before the window are left out.
         accesses: FILE_ACCESSES_SCHEMA; the same, a person's whole day at a time.
         kpis: KPIS_SCHEMA, one row a metric and day, as known at the partition; later days and days
-            before the window are left out. A null value is a missing one.
+            before the window are left out. A null value is a missing one. A ratio has numerator
+            and denominator.
         as_of: partition date.
         params: settings; None for the defaults.
-        by_dimension: DIMENSION_KPIS_SCHEMA, the same counts by the values of dimensions, which add
-            up to them; a value without a row on a day has counted nothing. None for no dimensions.
+        by_dimension: DIMENSION_KPIS_SCHEMA, the same by the values of dimensions, whose counts,
+            numerators and denominators add up to those of the metrics; a value without a row on a
+            day has counted nothing. None for no dimensions.
         sessions: SESSIONS_SCHEMA, those of the last days, as known at the partition; `is_scored`
             marks those of which an event arrived on it. None for no sessions.
 
@@ -179,28 +191,28 @@ def score_anomalies(
     networks = score_networks(found.logins, params.networks)
     days_found = score_file_access(files, params.files)
     sessions_found = score_sessions(visits, params.sessions)
-    series = daily_series(values, ["metric"], as_of)
+    whole = daily_series(values, ["metric"], as_of)
+    series = scored_ratios(whole, params.ratios)
     methods: tuple[Method, ...] = ("holt_winters", "weekday_median")
     tested = {method: _tested(series, method, params) for method in methods}
     gate, measures = backtest(series, tested, as_of, params.backtest_days)
     served: Method = "holt_winters" if gate.served == "model" else "weekday_median"
     today = scores_of_day(series, tested[served], as_of)
-    parts = filled(daily_series(shares, ["metric", "dimension", "dimension_value"], as_of), series)
-    flagged = {metric for (metric,), score in today.items() if score.is_anomaly}
-    wanted = {
+    parts = filled(daily_series(shares, ["metric", "dimension", "dimension_value"], as_of), whole)
+    large = {
         key: one
-        for key, one in parts.items()
-        if key[0] in flagged or is_large(one, params.dimensions)
+        for key, one in scored_ratios(parts, params.ratios).items()
+        if one.denominators is not None or is_large(one, params.dimensions)
     }
-    of_values = scores_of_day(wanted, _tested(wanted, served, params), as_of)
+    of_values = scores_of_day(large, _tested(large, served, params), as_of)
     causes = {
-        metric: find_cause(today[metric,], parts_of(metric, parts, of_values), params.dimensions)
-        for metric in sorted(flagged & {key[0] for key in parts})
+        metric: _cause(metric, score, parts, as_of, served, params)
+        for (metric,), score in today.items()
+        if score.is_anomaly and any(key[0] == metric for key in parts)
     }
-    large = {key: one for key, one in of_values.items() if is_large(parts[key], params.dimensions)}
     rows = [
         *kpi_rows(today, causes, as_of, served),
-        *dimension_rows(large, params.dimensions, as_of, served),
+        *dimension_rows(of_values, params.dimensions, as_of, served),
         *login_rows(found),
         *network_rows(networks, params.networks.evidence),
         *file_rows(days_found, params.files.evidence),
@@ -243,13 +255,34 @@ def score_anomalies(
             "kpi_values": values.num_rows,
             "series": len(series),
             "dimension_series": len(parts),
-            "dimension_series_scored": len(large),
+            "dimension_series_scored": len(of_values),
         },
     )
     for row in rows:
         row["model_version"] = version
     scores = pa.Table.from_pylist(rows, schema=ANOMALY_SCORES_SCHEMA)
     return AnomalyRun(scores, metrics, card, gate, shifts)
+
+
+def _cause(
+    metric: str,
+    score: SeriesScore,
+    parts: Mapping[Key, Series],
+    as_of: date,
+    method: Method,
+    params: AnomalyParams,
+) -> Cause | RatioCause | None:
+    """What explains a flagged metric; its values are forecast however small they are."""
+
+    def forecast(mine: Mapping[Key, Series]) -> dict[str, dict[str, tuple[float, float]]]:
+        scores = scores_of_day(mine, _tested(mine, method, params), as_of)
+        return parts_of(metric, mine, scores)
+
+    numerators, denominators = map(forecast, sides(parts, metric))
+    if numerators:
+        return find_ratio_cause(score, numerators, denominators, params.dimensions)
+    mine = {key: one for key, one in parts.items() if key[0] == metric}
+    return find_cause(score, forecast(mine), params.dimensions)
 
 
 def _window(

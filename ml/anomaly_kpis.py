@@ -6,13 +6,14 @@ forecasts, so that expected values and deviations of the values add up to those 
 dimensions the one is named whose shares changed most (Bhagwan et al., 2014, Adtributor: revenue
 debugging in advertising systems, NSDI).
 
-Here: series out of tables, and shares of a change. Not here: forecasts (anomaly_series.py), rows.
+Here: series out of tables, and shares of a change of a count. Not here: what explains a ratio
+(anomaly_ratios.py), forecasts (anomaly_series.py), rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -22,8 +23,15 @@ import pyarrow as pa
 from ml.anomaly_flags import benjamini_hochberg
 from ml.anomaly_series import SeriesScore
 
+# A ratio has its numerator and denominator; a count has none.
+_RATIO_FIELDS = [("numerator", pa.float64()), ("denominator", pa.float64())]
 KPIS_SCHEMA = pa.schema(
-    [("report_date", pa.date32()), ("metric", pa.string()), ("value", pa.float64())]
+    [
+        ("report_date", pa.date32()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        *_RATIO_FIELDS,
+    ]
 )
 DIMENSION_KPIS_SCHEMA = pa.schema(
     [
@@ -32,15 +40,18 @@ DIMENSION_KPIS_SCHEMA = pa.schema(
         ("dimension", pa.string()),
         ("dimension_value", pa.string()),
         ("value", pa.float64()),
+        *_RATIO_FIELDS,
     ]
 )
 # What is named must stand for two thirds of a change, as Adtributor demands of a cause; all values
 # but it may have changed by half as much, relative to their forecast.
-_EXPLAINS = 2 / 3
-_REST_CHANGES = 0.5
+EXPLAINS = 2 / 3
+REST_CHANGES = 0.5
 
 FloatArray = npt.NDArray[np.float64]
 Key = tuple[str, ...]
+# Dimension -> value -> what it was on the day, and what was forecast of it.
+PartsByDimension = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -50,10 +61,14 @@ class Series:
     Attributes:
         first_day: date of the first value.
         values: (n,) up to the partition, NaN where there is none.
+        numerators: (n,) of a ratio, NaN where there is none; None of a count.
+        denominators: the same.
     """
 
     first_day: date
     values: FloatArray
+    numerators: FloatArray | None = None
+    denominators: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -98,45 +113,60 @@ def daily_series(table: pa.Table, keys: Sequence[str], as_of: date) -> dict[Key,
     """One value a day for each key, from its first day up to as_of, NaN where there is none.
 
     Args:
-        table: report_date, the columns of the key, value; none is after as_of.
+        table: report_date, the columns of the key, value, numerator, denominator; none is after
+            as_of.
         keys: names of the columns that tell series apart.
         as_of: last day of every series.
 
     Raises:
         ValueError: a series has two values on a day.
     """
-    by_key: dict[Key, dict[date, float | None]] = {}
+    by_key: dict[Key, dict[date, tuple[float | None, ...]]] = {}
     for row in table.to_pylist():
         key = tuple(row[name] for name in keys)
         days = by_key.setdefault(key, {})
         if row["report_date"] in days:
             raise ValueError(f"kpis: {', '.join(key)} has two values on {row['report_date']}")
-        days[row["report_date"]] = row["value"]
+        days[row["report_date"]] = (row["value"], row["numerator"], row["denominator"])
     series = {}
     for key in sorted(by_key):
         days = by_key[key]
         first = min(days)
-        values = np.full((as_of - first).days + 1, np.nan)
-        for day, value in days.items():
-            if value is not None:
-                values[(day - first).days] = value
-        series[key] = Series(first, values)
+        found = np.full((3, (as_of - first).days + 1), np.nan)
+        for day, numbers in days.items():
+            found[:, (day - first).days] = [np.nan if x is None else x for x in numbers]
+        is_ratio = any(denominator is not None for _, _, denominator in days.values())
+        series[key] = Series(first, found[0], *(found[1:] if is_ratio else ()))
     return series
 
 
 def filled(parts: Mapping[Key, Series], totals: Mapping[Key, Series]) -> dict[Key, Series]:
-    """A value that is not there on a day on which its metric is has counted nothing: 0."""
+    """A value that is not there on a day on which its metric is has counted nothing: 0.
+
+    Of a ratio that is its numerator and denominator; a ratio of nothing there is none.
+    """
     found = {}
     for key, part in parts.items():
         total = totals.get(key[:1])
         if total is None:
             continue
-        known = np.zeros(len(part.values), dtype=bool)
-        of_total = ~np.isnan(total.values[-len(part.values) :])
-        known[len(known) - len(of_total) :] = of_total
-        values = np.where(np.isnan(part.values) & known, 0.0, part.values)
-        found[key] = Series(part.first_day, values)
+        if total.denominators is None:
+            found[key] = Series(part.first_day, _with_zeros(part.values, total.values))
+        elif part.numerators is not None and part.denominators is not None:
+            found[key] = replace(
+                part,
+                numerators=_with_zeros(part.numerators, total.denominators),
+                denominators=_with_zeros(part.denominators, total.denominators),
+            )
     return found
+
+
+def _with_zeros(values: FloatArray, of_total: FloatArray) -> FloatArray:
+    """0 where there is no value, but one of the total; both end on the same day."""
+    known = np.zeros(len(values), dtype=bool)
+    is_there = ~np.isnan(of_total[-len(values) :])
+    known[len(known) - len(is_there) :] = is_there
+    return np.where(np.isnan(values) & known, 0.0, values)
 
 
 def scores_of_day(
@@ -185,7 +215,7 @@ def are_anomalies(scores: Sequence[SeriesScore], params: DimensionParams) -> lis
 
 def find_cause(
     total: SeriesScore,
-    parts: Mapping[str, Mapping[str, tuple[float, float]]],
+    parts: PartsByDimension,
     params: DimensionParams,
 ) -> Cause | None:
     """Find the dimension and the fewest of its values that explain a metric's change.
@@ -225,14 +255,14 @@ def _within(
     order = sorted(range(len(names)), key=lambda i: (-shares[i], names[i]))
     for count in range(1, min(params.most_named, len(names) - 1) + 1):
         named = order[:count]
-        if shares[named].sum() >= _EXPLAINS:
+        if shares[named].sum() >= EXPLAINS:
             break
     else:
         return None
     rest = total.expected - expected[named].sum()
     rest_change = abs(total.value - measured[named].sum() - rest) / rest if rest > 0 else 0.0
     own_change = abs(measured[named].sum() - expected[named].sum())
-    if rest_change * expected[named].sum() > _REST_CHANGES * own_change:
+    if rest_change * expected[named].sum() > REST_CHANGES * own_change:
         return None
     cause = Cause(
         dimension,

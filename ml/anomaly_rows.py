@@ -16,13 +16,14 @@ from ml.anomaly_files import FileScores, evidence, explain_files
 from ml.anomaly_kpis import Cause, DimensionParams, Key, are_anomalies, explain_cause
 from ml.anomaly_logins import LoginScores, explain_login
 from ml.anomaly_networks import NetworkScores, explain_network
+from ml.anomaly_ratios import RatioCause, explain_ratio_cause
 from ml.anomaly_series import Method, SeriesScore, explain_day
 from ml.anomaly_sessions import SessionScores, explain_session
 
 
 def kpi_rows(
     today: Mapping[Key, SeriesScore],
-    causes: Mapping[str, Cause | None],
+    causes: Mapping[str, Cause | RatioCause | None],
     as_of: date,
     method: Method,
 ) -> Iterator[dict[str, Any]]:
@@ -30,7 +31,11 @@ def kpi_rows(
     for (metric,), score in today.items():
         said = explain_day(metric, as_of.isoformat(), score, method)
         if metric in causes:
-            said += f". {explain_cause(causes[metric])}"
+            cause = causes[metric]
+            if isinstance(cause, RatioCause):
+                said += f". {explain_ratio_cause(cause)}"
+            else:
+                said += f". {explain_cause(cause)}"
         yield _kpi_row("kpi", metric, score, said, as_of, is_anomaly=score.is_anomaly)
 
 

@@ -162,6 +162,30 @@ def compare(
     )
 
 
+def compare_ndcg(
+    candidates: Mapping[str, Scores], excluded: Any, truth: Truth, k: int
+) -> dict[str, FloatArray]:
+    """NDCG at k of each person by each candidate, as in `compare` and nothing else.
+
+    Args:
+        candidates: name -> scores.
+        excluded: csr (n_persons, n_products), set where a product is not ranked for a person.
+        truth: what happened.
+        k: depth.
+    """
+    found = {name: np.zeros(len(truth.persons)) for name in candidates}
+    for start in range(0, len(truth.persons), _BLOCK):
+        part = truth.persons[start : start + _BLOCK]
+        closed = excluded[part]
+        for name, scores_of in candidates.items():
+            with threadpool_limits(limits=1, user_api="blas"):
+                block = scores_of(part)
+            for i in range(len(part)):
+                ranks = rank_relevant(block[i], truth.relevant[start + i], _row(closed, i))
+                found[name][start + i] = ndcg_at_k(ranks, k)
+    return found
+
+
 def _lists(block: Any, depths: tuple[int, ...], left_out: Any, rule: CategoryRule) -> list[TopN]:
     """The lists of a block at each depth, the deepest last."""
     if rule.is_on:

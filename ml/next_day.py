@@ -39,6 +39,7 @@ def next_day_truth(before: Known, state: RecommenderState, after: pa.Table) -> l
     """
     if not before.matrix.person_ids:
         return []
+    before = before.weighted(state.choice.feedback)
     later = after.filter(pc.greater(after["event_date"], pa.scalar(before.as_of)))
     truth = find_truth(before.matrix, before.excluded, later, before.params)
     name = able_champion(state.choice.champion, before.matrix, before.params)

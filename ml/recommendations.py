@@ -49,7 +49,7 @@ __all__ = [
     "recommend_partition",
 ]
 
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FittedPartition:
     """A partition's model, before anybody is listed.
 
     Attributes:
-        known: what it was fitted to.
+        known: what it was fitted to, weighted as its anchor chose.
         model: the factorisation.
         state: what the next day goes on from.
     """
@@ -163,6 +163,7 @@ def fit_partition(known: Known, parent: RecommenderState | None) -> FittedPartit
     if parent is not None and (known.as_of - parent.as_of).days != 1:
         raise ValueError(f"{known.as_of}: the parent is of {parent.as_of}, not of the day before")
     choice = choose(known) if parent is None else parent.choice
+    known = known.weighted(choice.feedback)
     made_of = asdict(known.params) | {
         "as_of": known.as_of,
         "choice": choice.to_json(),
@@ -261,5 +262,7 @@ def _card(
             "sha256": state.sha256(),
             "champion": name,
             "als": asdict(choice.als),
+            "feedback": asdict(choice.feedback),
         },
+        "tuning": {name: asdict(one) for name, one in choice.tunings.items()},
     }

@@ -7,7 +7,7 @@ Not here: any fit (recommenders.py), and reading tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from ml.als import AlsParams
 from ml.cards import fingerprint
 from ml.diversity import CategoryRule
 from ml.interactions import (
+    DEFAULT_WEIGHTS,
     InteractionMatrix,
     Weighting,
     bm25_weights,
@@ -38,13 +39,46 @@ MONDAY = 0
 
 
 @dataclass(frozen=True)
+class Feedback:
+    """How what persons did becomes the weights that models learn from.
+
+    Attributes:
+        name: what a card calls it.
+        weighting: worth and half-life of interactions.
+        is_saturated: whether BM25 lets repetition saturate; else weights are the worth itself.
+    """
+
+    name: str
+    weighting: Weighting
+    is_saturated: bool = True
+
+    def weights(self, matrix: InteractionMatrix, params: RecommendationParams) -> Any:
+        """Csr of the pattern of a matrix by this weighting: what the models learn from."""
+        if not self.is_saturated:
+            return matrix.weights
+        return bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b)
+
+
+# One thing is changed at a time: crossed, they would be 18 fits a Monday in place of 6.
+FEEDBACK_ALTERNATIVES = (
+    Feedback("half_life_7", Weighting(half_life_days=7.0)),
+    Feedback("half_life_90", Weighting(half_life_days=90.0)),
+    Feedback("types_alike", Weighting(dict.fromkeys(DEFAULT_WEIGHTS, 1.0))),
+    Feedback("types_squared", Weighting({name: w * w for name, w in DEFAULT_WEIGHTS.items()})),
+    Feedback("not_saturated", Weighting(), is_saturated=False),
+)
+
+
+@dataclass(frozen=True)
 class RecommendationParams:
     """Settings of a recommendation run.
 
     Attributes:
         als: settings of the factorisation, until an anchor finds better ones.
         als_alternatives: what an anchor tries against them on past days.
-        weighting: worth and half-life of interactions.
+        weighting: worth and half-life of interactions, until an anchor finds better ones; what is
+            popular goes by it always.
+        feedback_alternatives: what an anchor tries against it on past days, of the same types.
         bm25_k1: saturation of repeated interest.
         bm25_b: discount of long histories.
         window_days: days of interactions that are read.
@@ -59,8 +93,10 @@ class RecommendationParams:
             be recommended although it was seen.
         min_validation_persons: with fewer, the gate serves the baseline.
         max_validation_persons: at most so many are measured, evenly over the sorted ids.
-        min_tuning_persons: with fewer persons to judge by, `als` stands.
-        max_tuning_persons: at most so many are learned from in tuning, evenly over the sorted ids.
+        min_tuning_persons: with fewer persons to judge by, settings stand.
+        max_tuning_persons: at most so many are learned from in tuning of `als`, evenly over the
+            sorted ids.
+        max_feedback_persons: the same in tuning of the feedback.
         max_ease_products: EASE inverts a dense matrix of this size at most; with more products it
             is no candidate.
         segment_prior: how far the popularity of a segment is believed.
@@ -74,6 +110,7 @@ class RecommendationParams:
         AlsParams(regularization=30.0),
     )
     weighting: Weighting = field(default_factory=Weighting)
+    feedback_alternatives: tuple[Feedback, ...] = FEEDBACK_ALTERNATIVES
     bm25_k1: float = 1.2
     bm25_b: float = 0.2
     window_days: int = 180
@@ -88,9 +125,26 @@ class RecommendationParams:
     max_validation_persons: int = 5000
     min_tuning_persons: int = 200
     max_tuning_persons: int = 20_000
+    max_feedback_persons: int = 5000
     max_ease_products: int = 3000
     segment_prior: SegmentPrior = field(default_factory=SegmentPrior)
     max_category_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse alternatives by which other persons or products would be known."""
+        names = [one.name for one in (self.feedback, *self.feedback_alternatives)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"feedback_alternatives: a name comes twice in {', '.join(names)}")
+        for one in self.feedback_alternatives:
+            if one.weighting.by_type.keys() != self.weighting.by_type.keys():
+                raise ValueError(
+                    f"feedback_alternatives: {one.name} weighs other types than weighting does"
+                )
+
+    @property
+    def feedback(self) -> Feedback:
+        """What is learned from until an anchor finds better."""
+        return Feedback("default", self.weighting)
 
 
 @dataclass(frozen=True)
@@ -104,10 +158,11 @@ class Known:
         bought: BOUGHT_SCHEMA, pairs bought before the window.
         visitors: VISITORS_SCHEMA, of the days that segments are known by.
         products: PRODUCTS_SCHEMA, those with a category.
+        feedback: how `matrix` and `weights` are weighted.
         data_from: date of the first interaction in the window; None where there is none.
         data_to: of the last.
         matrix: worth of the interactions.
-        weights: csr of the same pattern, by BM25: what the models learn from.
+        weights: csr of the same pattern: what the models learn from.
         excluded: csr (n_persons, n_products), set where a product stays off the person's list.
     """
 
@@ -117,6 +172,7 @@ class Known:
     bought: pa.Table
     visitors: pa.Table
     products: pa.Table
+    feedback: Feedback
     data_from: date | None
     data_to: date | None
     matrix: InteractionMatrix
@@ -138,6 +194,14 @@ class Known:
     def is_anchor(self) -> bool:
         """Whether the date is one of a full fit: a Monday, or any while the log is young."""
         return self.as_of.weekday() == MONDAY or self.days <= self.params.young_days
+
+    def weighted(self, feedback: Feedback) -> Known:
+        """The same, weighted otherwise: of the same persons and products."""
+        if feedback == self.feedback:
+            return self
+        matrix = build_matrix(self.window, self.as_of, feedback.weighting)
+        weights = feedback.weights(matrix, self.params)
+        return replace(self, feedback=feedback, matrix=matrix, weights=weights)
 
     def popularity(self) -> PopularityRanking:
         """Products by what everybody did lately."""
@@ -200,10 +264,11 @@ def prepare(
         bought=pairs,
         visitors=others,
         products=goods,
+        feedback=params.feedback,
         data_from=pc.min(window["event_date"]).as_py(),
         data_to=pc.max(window["event_date"]).as_py(),
         matrix=matrix,
-        weights=bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b),
+        weights=params.feedback.weights(matrix, params),
         excluded=_excluded(matrix, ever_bought, params),
     )
 

@@ -1,7 +1,8 @@
 """Which candidate recommends, and is it better than popularity? By the last days of its own window.
 
-Here: settings tuned on past days, the back-test of all candidates, the choice that stands until the
-next anchor. Not here: what is measured (list_comparison.py), what is served (recommendations.py).
+Here: the back-test of all candidates, the choice that stands until the next anchor. Not here: which
+settings they have (recommender_tuning.py), what is measured (list_comparison.py), what is served
+(recommendations.py).
 """
 
 from __future__ import annotations
@@ -13,30 +14,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from ml.als import AlsParams, fit_als
-from ml.diversity import CategoryRule
+from ml.als import AlsParams
 from ml.gate import GateDecision, decide
-from ml.interactions import InteractionMatrix, bm25_weights, build_matrix
-from ml.list_comparison import POPULARITY, Comparison, Truth, compare, find_truth
-from ml.popularity import PopularityRanking
-from ml.recommender_inputs import (
-    Known,
-    RecommendationParams,
-    newcomers_on,
-    popularity,
-    popularity_scores,
-)
-from ml.recommenders import ALS, ByFactors, fit_candidates
-from ml.segment_comparison import (
-    SEGMENTS,
-    compare_segments,
-    segment_persons,
-    with_empty_rows,
-)
-from ml.splits import split_by_date
+from ml.interactions import Weighting
+from ml.list_comparison import POPULARITY, Comparison
+from ml.recommender_backtest import Past
+from ml.recommender_inputs import Feedback, Known, RecommendationParams
+from ml.recommender_tuning import Tuning, tune, untuned
+from ml.recommenders import ALS, fit_candidates
+from ml.segment_comparison import SEGMENTS
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,9 @@ class Choice:
         champion: the candidate that is served where the gate says so.
         gate: the champion against popularity.
         segments: popularity of segments against that of everybody.
+        feedback: how what persons did is weighted.
         als: settings of ALS.
+        tunings: setting -> what was tried for it.
         measures: candidate -> metric -> (value, value of popularity).
     """
 
@@ -56,7 +45,9 @@ class Choice:
     champion: str
     gate: GateDecision
     segments: GateDecision
+    feedback: Feedback
     als: AlsParams
+    tunings: Mapping[str, Tuning]
     measures: Mapping[str, Mapping[str, tuple[float, float]]]
 
     def to_json(self) -> dict[str, Any]:
@@ -70,12 +61,15 @@ class Choice:
             name: {metric: (pair[0], pair[1]) for metric, pair in of_one.items()}
             for name, of_one in found["measures"].items()
         }
+        feedback = found["feedback"]
         return cls(
             date.fromisoformat(found["as_of"]),
             found["champion"],
             GateDecision(**found["gate"]),
             GateDecision(**found["segments"]),
+            Feedback(**{**feedback, "weighting": Weighting(**feedback["weighting"])}),
             AlsParams(**found["als"]),
+            {name: Tuning.from_json(one) for name, one in found["tunings"].items()},
             measures,
         )
 
@@ -96,23 +90,37 @@ def choose(known: Known) -> Choice:
     """
     params = known.params
     days = min(params.validation_days, known.days // 4)
-    als = params.als
+    tuned = untuned(params, "there is nothing to judge by")
     found = Comparison({ALS: np.zeros(0), POPULARITY: np.zeros(0)}, {})
-    past = _Past.of(known.window, known.as_of, days, known) if days >= 1 else None
+    past = _past(known, days, params.feedback) if days >= 1 else None
     if past is not None and len(past.truth.persons):
-        als = _tuned(past, days, known)
-        fitted = fit_candidates(past.matrix, past.weights, als, params)
+        tuned = tune(past, days, known)
+        past = past if tuned.feedback == params.feedback else _past(known, days, tuned.feedback)
+        fitted = fit_candidates(past.matrix, past.weights, tuned.als, params)
         found = past.compare({name: one.scores for name, one in fitted.items()}, params.top_n)
     champion = _champion(found.ndcg, params)
     gate = _gate(found.ndcg[champion], found.ndcg[POPULARITY], params)
     measures = {name: _measures(found, name) for name in found.ndcg if name != POPULARITY}
     of_segments = Comparison({SEGMENTS: np.zeros(0), POPULARITY: np.zeros(0)}, {})
     if past is not None:
-        of_segments = past.compare_segments(known, is_model_served=gate.served == "model")
+        of_segments = past.compare_segments(is_model_served=gate.served == "model")
     segments = _gate(of_segments.ndcg[SEGMENTS], of_segments.ndcg[POPULARITY], params)
     if segments.pairs:
         measures[SEGMENTS] = _measures(of_segments, SEGMENTS)
-    return Choice(known.as_of, champion, gate, segments, als, measures)
+    return Choice(
+        known.as_of,
+        champion,
+        gate,
+        segments,
+        tuned.feedback,
+        tuned.als,
+        tuned.tunings,
+        measures,
+    )
+
+
+def _past(known: Known, days: int, feedback: Feedback) -> Past:
+    return Past.of(known.window, known.as_of, days, known, feedback)
 
 
 def _measures(found: Comparison, name: str) -> dict[str, tuple[float, float]]:
@@ -135,98 +143,3 @@ def _champion(ndcg: Mapping[str, Any], params: RecommendationParams) -> str:
         if _gate(ndcg[name], ndcg[ALS], params).served == "model":
             return name
     return ALS
-
-
-@dataclass(frozen=True)
-class _Past:
-    """A window without its last days, and what happened in these.
-
-    Attributes:
-        rows: interactions up to the cut.
-        cut: the last day that is learned from.
-        matrix: of these rows.
-        weights: the same by BM25.
-        later: interactions after the cut.
-        truth: what happened then.
-        popularity: what was popular with all on the cut.
-        rule: how many of one category a list may hold.
-    """
-
-    rows: pa.Table
-    cut: date
-    matrix: InteractionMatrix
-    weights: Any
-    later: pa.Table
-    truth: Truth
-    popularity: PopularityRanking
-    rule: CategoryRule
-
-    @classmethod
-    def of(cls, window: pa.Table, as_of: date, days: int, known: Known) -> _Past:
-        params = known.params
-        rows, held_out, cut = split_by_date(window, as_of, days)
-        matrix = build_matrix(rows, cut, params.weighting)
-        return cls(
-            rows,
-            cut,
-            matrix,
-            bm25_weights(matrix.weights, params.bm25_k1, params.bm25_b),
-            held_out,
-            find_truth(matrix, matrix.weights, held_out, params),
-            popularity(rows, cut, params),
-            known.rule(matrix.product_ids),
-        )
-
-    def compare(self, candidates: Mapping[str, Any], k: int) -> Comparison:
-        popular = popularity_scores(self.popularity, self.matrix)
-        weights = self.matrix.weights
-        return compare(candidates, popular, self.matrix, weights, self.truth, k, self.rule)
-
-    def compare_segments(self, known: Known, *, is_model_served: bool) -> Comparison:
-        params, matrix = known.params, self.matrix
-        others = newcomers_on(known.visitors, self.cut, matrix.person_ids, params)
-        persons = (*matrix.person_ids, *others)
-        return compare_segments(
-            segment_persons(self.rows, self.cut, known.visitors, persons, self.popularity, params),
-            self.popularity,
-            matrix,
-            persons,
-            with_empty_rows(matrix.weights, len(others)),
-            self.later,
-            params,
-            self.rule,
-            is_model_served=is_model_served,
-        )
-
-
-def _tuned(past: _Past, days: int, known: Known) -> AlsParams:
-    """The best settings on the days before those that the candidates are judged by.
-
-    Others than `als` are taken only where they are better beyond chance: a noisy choice costs
-    nothing in quality, but it would change everybody's lists.
-    """
-    params = known.params
-    if known.days <= params.young_days or len(past.truth.persons) < params.min_tuning_persons:
-        return params.als
-    earlier = _Past.of(_some_persons(past, params), past.cut, days, known)
-    if len(earlier.truth.persons) < params.min_tuning_persons:
-        return params.als
-    tried = {str(i): one for i, one in enumerate((params.als, *params.als_alternatives))}
-    scores = {
-        name: ByFactors.of(fit_als(earlier.weights, one), earlier.weights).scores
-        for name, one in tried.items()
-    }
-    ndcg = earlier.compare(scores, params.top_n).ndcg
-    for name in sorted(tried, key=lambda one: -float(np.round(ndcg[one].mean(), 9))):
-        if _gate(ndcg[name], ndcg["0"], params).served == "model":
-            return tried[name]
-    return params.als
-
-
-def _some_persons(past: _Past, params: RecommendationParams) -> pa.Table:
-    persons = past.matrix.person_ids
-    if len(persons) <= params.max_tuning_persons:
-        return past.rows
-    take = np.linspace(0, len(persons) - 1, params.max_tuning_persons).astype(np.int64)
-    some = pa.array([persons[i] for i in take.tolist()], pa.string())
-    return past.rows.filter(pc.is_in(past.rows["person_id"], value_set=some))

@@ -33,22 +33,6 @@
     {{ return(metrics) }}
 {%- endmacro %}
 
-{# One row a row of `sums` and metric; 1 − x / y is (y − x) / y, and so the same kind of ratio. #}
-{% macro experiment_numbers(sums, carried) -%}
-    {%- for metric in experiment_metrics() %}
-        select
-            {{ carried | join(', ') }},
-            '{{ metric.name }}' as metric,
-            cast(
-                {{ (metric.denominator ~ ' - (' ~ metric.numerator ~ ')') if metric.complement
-                    else metric.numerator }} as decimal(18, 4)
-            ) as numerator,
-            cast({{ metric.denominator }} as decimal(18, 4)) as denominator,
-        from {{ sums }}
-        {{ 'union all' if not loop.last }}
-    {%- endfor -%}
-{%- endmacro %}
-
 {#
     Sums of four numbers a unit and of their products, which are all that the statistics need.
     Decimals add up to the same in any order, doubles do not.

@@ -1,6 +1,6 @@
 {#
     The one place of every ratio. `numerator` and `denominator` are counts of the KPI base;
-    `complement` is 1 − ratio, `of` the marts that have it, kpi_daily unless said. A rate whose
+    `complement` is 1 − ratio, `of` the marts and models' inputs that have it, kpi_daily unless said. A rate whose
     denominator is 0 is null. The page docs/metrics.md says what the counts are.
 #}
 {% macro ratio_metrics() %}
@@ -10,7 +10,8 @@
   numerator: clicks
   denominator: impressions
   of:
-    [kpi_daily, kpi_daily_by_dimension, product_performance, impression_performance, experiment_results]
+    [kpi_daily, kpi_daily_by_dimension, product_performance, impression_performance, experiment_results,
+     ml_kpi_series]
 - name: session_conversion_rate
   description: Share of sessions in which an order began.
   numerator: converting_sessions
@@ -20,12 +21,12 @@
   description: Share of visitors with an order on the date.
   numerator: converting_visitors
   denominator: visitors
-  of: [kpi_daily, kpi_daily_by_dimension, experiment_results]
+  of: [kpi_daily, kpi_daily_by_dimension, experiment_results, ml_kpi_series]
 - name: aov
   description: Average order value, over orders that state one.
   numerator: gross_revenue
   denominator: orders - orders_without_value
-  of: [kpi_daily, kpi_daily_by_dimension, experiment_results]
+  of: [kpi_daily, kpi_daily_by_dimension, experiment_results, ml_kpi_series]
 - name: revenue_per_session
   description: Gross revenue for each session.
   numerator: gross_revenue
@@ -172,6 +173,22 @@
 {% endset %}
 {{ return(fromyaml(text)) }}
 {% endmacro %}
+
+{# One row a row of `sums` and metric; 1 − x / y is (y − x) / y, and so the same kind of ratio. #}
+{% macro ratio_numbers(metrics, sums, carried) -%}
+    {%- for metric in metrics %}
+        select
+            {{ carried | join(', ') }},
+            '{{ metric.name }}' as metric,
+            cast(
+                {{ (metric.denominator ~ ' - (' ~ metric.numerator ~ ')') if metric.complement
+                    else metric.numerator }} as decimal(18, 4)
+            ) as numerator,
+            cast({{ metric.denominator }} as decimal(18, 4)) as denominator,
+        from {{ sums }}
+        {{ 'union all' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
 
 {% macro ratio_columns(of='kpi_daily') -%}
     {%- for metric in ratio_metrics() if of in metric.get('of', ['kpi_daily']) %}

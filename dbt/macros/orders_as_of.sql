@@ -26,6 +26,10 @@
         user_id,
         ordered_at as event_ts,
         event_date,
+        report_date,
+        source,
+        device_type,
+        country,
         is_bot,
         gross_revenue,
     from ({{ bots_as_of(ref('fct_orders')) }}) as orders
@@ -37,6 +41,10 @@
         user_id,
         event_ts,
         event_date,
+        report_date,
+        source,
+        device_type,
+        country,
         is_bot,
         cast(gross_revenue as decimal(18, 4)) as gross_revenue,
     from ({{ valued_orders('order_events') }}) as valued

@@ -69,6 +69,8 @@ SOURCES_OF_THE_MODELS = {
     "ml_experiment_acts": {"inputs.sources"},
     "ml_order_dates": {"inputs.sources"},
     "ml_daily_orders": {"inputs.sources"},
+    "ml_kpi_series": {"inputs.sources"},
+    "ml_kpi_series_by_dimension": {"inputs.sources"},
     "ml_impressions": {"inputs.sources"},
     # As are sessions, which a source may cut itself.
     "ml_sessions": {"inputs.sources"},

@@ -24,7 +24,7 @@ from tests.laws.warehouse import Warehouse
 
 # In how many places an input looks at D; two unless it is here.
 BOUNDS = {
-    "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series": 1, "ml_users_tied": 1,
+    "ml_logins": 1, "ml_file_accesses": 1, "ml_kpi_series_by_dimension": 3, "ml_users_tied": 1,
     "ml_experiment_acts": 6, "ml_product_steps": 1, "ml_impressions": 4, "ml_daily_orders": 1,
     "ml_products": 1,
 }  # fmt: skip
@@ -147,8 +147,10 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_logins", 0, "anomaly_scores"),
         ("ml_file_accesses", 0, "anomaly_scores"),
         ("ml_kpi_series", 0, "anomaly_scores"),
+        ("ml_kpi_series", 1, "anomaly_scores"),
         ("ml_kpi_series_by_dimension", 0, "anomaly_scores"),
         ("ml_kpi_series_by_dimension", 1, "anomaly_scores"),
+        ("ml_kpi_series_by_dimension", 2, "anomaly_scores"),
         ("ml_sessions", 0, "anomaly_scores"),
         ("ml_sessions", 1, "anomaly_scores"),
         ("ml_experiment_acts", 0, "experiment_statistics"),

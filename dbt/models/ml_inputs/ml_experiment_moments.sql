@@ -95,7 +95,7 @@ unit_sums as (
 
 numbers as (
 
-    {{ experiment_numbers('unit_sums', ['experiment', 'person_id', 'is_after']) }}
+    {{ ratio_numbers(experiment_metrics(), 'unit_sums', ['experiment', 'person_id', 'is_after']) }}
 
 ),
 

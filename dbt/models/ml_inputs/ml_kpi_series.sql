@@ -1,20 +1,9 @@
--- Daily counts of events that were known on the arrival date `as_of_date`.
+-- Daily counts and ratios of what was known on the arrival date `as_of_date`.
 with
 
-events as (
+acts as (
 
-    select
-        report_date,
-        role,
-        visitor_id,
-        is_sessionable,
-    from ({{ bots_as_of(ref('fct_events')) }}) as events
-    where arrival_date <= cast(getvariable('as_of_date') as date)
-        and (
-            report_date between cast(getvariable('window_from') as date)
-            and cast(getvariable('as_of_date') as date)
-        )
-        and not is_bot
+    {{ kpi_acts_as_of() }}
 
 ),
 
@@ -26,22 +15,28 @@ counts as (
         {% for metric, role in kpi_series_roles().items() -%}
         count(*) filter (where role = '{{ role }}') as {{ metric }},
         {% endfor -%}
-    from events
+        count(distinct visitor_id) filter (where orders > 0) as converting_visitors,
+        sum(orders) as orders,
+        sum(orders_without_value) as orders_without_value,
+        sum(gross_revenue) as gross_revenue,
+        sum(impressions) as impressions,
+        sum(clicks) as clicks,
+    from acts
     group by report_date
 
 ),
 
 final as (
 
-    unpivot counts
-    on visitors, {{ kpi_series_roles() | join(', ') }}
-    into name metric value value
+    {{ kpi_series_rows('counts', ['report_date']) }}
 
 )
 
 select
     report_date,
     metric,
-    cast(value as double) as value,
+    value,
+    numerator,
+    denominator,
 from final
 order by metric, report_date

@@ -1,29 +1,15 @@
--- The daily counts of ml_kpi_series by the values of dimensions, as known on the arrival date
--- `as_of_date`. They add up to those of the day: a visitor counts with what it was seen as first on
--- the date, and where it came from on the date is the channel of all that it did then. A session
--- would be a better unit of the channel, but a late event may make another session of it.
+-- The daily counts and ratios of ml_kpi_series by the values of dimensions, as known on the arrival
+-- date `as_of_date`. Counts, numerators and denominators add up to those of the day: a visitor
+-- counts, and is a buyer, with what it was seen as first on the date, and where it came from on the
+-- date is the channel of all that it did then. A session would be a better unit of the channel, but
+-- a late event may make another session of it; so no ratio of sessions is here.
 {% set dimensions = ['device_type', 'country', 'source', 'channel'] %}
 
 with
 
-events as (
+acts as (
 
-    select
-        event_ts,
-        report_date,
-        visitor_id,
-        role,
-        is_sessionable,
-        source,
-        coalesce(device_type, '(not set)') as device_type,
-        coalesce(country, '(not set)') as country,
-    from ({{ bots_as_of(ref('fct_events')) }}) as events
-    where arrival_date <= cast(getvariable('as_of_date') as date)
-        and (
-            report_date between cast(getvariable('window_from') as date)
-            and cast(getvariable('as_of_date') as date)
-        )
-        and not is_bot
+    {{ kpi_acts_as_of() }}
 
 ),
 
@@ -77,7 +63,12 @@ grouped as (
         {% for metric, role in kpi_series_roles().items() -%}
         count(*) filter (where role = '{{ role }}') as {{ metric }},
         {% endfor -%}
-    from events
+        sum(orders) as orders,
+        sum(orders_without_value) as orders_without_value,
+        sum(gross_revenue) as gross_revenue,
+        sum(impressions) as impressions,
+        sum(clicks) as clicks,
+    from acts
     group by report_date, visitor_id, device_type, country, source
 
 ),
@@ -94,14 +85,15 @@ counted as (
                 "coalesce(origins.campaign_said, '')", "coalesce(origins.source_kind, '')"
             ) }}
         end as channel,
+        row_number() over (
+            partition by grouped.visit
+            order by
+                grouped.first_ts nulls last, grouped.device_type, grouped.country, grouped.source
+        ) = 1 and grouped.visitor_id is not null as is_first,
+        cast(is_first and grouped.is_visitor as integer) as visitors,
         cast(
-            grouped.is_visitor and row_number() over (
-                partition by grouped.visit
-                order by
-                    grouped.first_ts nulls last, grouped.device_type, grouped.country,
-                    grouped.source
-            ) = 1 as integer
-        ) as visitors,
+            is_first and sum(grouped.orders) over (partition by grouped.visit) > 0 as integer
+        ) as converting_visitors,
     from grouped
     left join origins on grouped.visit = origins.visit
 
@@ -117,6 +109,9 @@ by_value as (
         sum(visitors) as visitors,
         {% for metric in kpi_series_roles() -%}
         sum({{ metric }}) as {{ metric }},
+        {% endfor -%}
+        {% for count in kpi_series_ratio_counts() -%}
+        sum({{ count }}) as {{ count }},
         {% endfor -%}
     from counted
     group by report_date, {{ dimension }}
@@ -151,6 +146,9 @@ counts as (
         {% for metric in kpi_series_roles() -%}
         sum(by_value.{{ metric }}) as {{ metric }},
         {% endfor -%}
+        {% for count in kpi_series_ratio_counts() -%}
+        sum(by_value.{{ count }}) as {{ count }},
+        {% endfor -%}
     from by_value
     inner join sizes
         on by_value.dimension = sizes.dimension
@@ -161,9 +159,7 @@ counts as (
 
 final as (
 
-    unpivot counts
-    on visitors, {{ kpi_series_roles() | join(', ') }}
-    into name metric value value
+    {{ kpi_series_rows('counts', ['report_date', 'dimension', 'dimension_value']) }}
 
 )
 
@@ -172,6 +168,8 @@ select
     metric,
     dimension,
     dimension_value,
-    cast(value as double) as value,
+    value,
+    numerator,
+    denominator,
 from final
 order by metric, dimension, dimension_value, report_date

@@ -1,8 +1,10 @@
 """An anomaly can be explained: its evidence is in the warehouse, its parts add up to its score."""
 
+import random
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from dagster_project.ingest.config import load_settings
 from dagster_project.model_inputs import ModelInputs
 from dagster_project.model_outputs import output_folder
 from dagster_project.state import StatePaths
-from ml.anomaly_files import PARTS
-from ml.anomaly_logins import FEATURES
-from tests.laws.model_shop import D, load, the_shop_up_to_d, what_arrives_later
+from ml.anomalies import score_anomalies
+from ml.anomaly_files import FILE_ACCESSES_SCHEMA, PARTS
+from ml.anomaly_logins import FEATURES, LOGINS_SCHEMA
+from tests.laws import stories
+from tests.laws.compiled import models_behind
+from tests.laws.model_shop import D, arriving, load, the_shop_up_to_d, what_arrives_later
 from tests.laws.stories import day
 from tests.laws.warehouse import Warehouse
 
@@ -145,3 +150,48 @@ def test_a_session_is_of_its_visitor_and_its_evidence_are_its_views(warehouse, s
         assert f"Surprise {row['score']:.3f}" in said
         parts = [float(one) for one in re.findall(r"\d+\.\d{3}", sums)]
         assert sum(parts) == pytest.approx(row["score"], abs=1e-9)
+
+
+def test_orders_of_one_device_that_are_worth_less_explain_the_order_value():
+    """From events to words: 220 orders a day; on D those of phones are worth a third."""
+    chance, warehouse = random.Random(3), Warehouse()
+    warehouse.models = models_behind("ml_kpi_series", "ml_kpi_series_by_dimension")
+    for number in range(2, 21):
+        rows = []
+        for nth in range(220):
+            device = "mobile" if chance.random() < 0.6 else "desktop"
+            value = chance.lognormvariate(4, 0.3) / (
+                3 if number == 20 and device == "mobile" else 1
+            )
+            key = f"{number}-{nth}"
+            rows.append(
+                stories.event(
+                    key,
+                    "order_completed",
+                    f"{number:02} 10:00",
+                    f"v{key}",
+                    order_id=key,
+                    device_type=device,
+                    revenue=Decimal(round(value * 100)) / 100,
+                    currency="EUR",
+                )
+            )
+        load(warehouse, arriving(day(number), rows), [day(number)])
+    inputs = ModelInputs(warehouse.con, 0)
+    run = score_anomalies(
+        LOGINS_SCHEMA.empty_table(),
+        FILE_ACCESSES_SCHEMA.empty_table(),
+        inputs.read("ml_kpi_series", D, 180),
+        D,
+        by_dimension=inputs.read("ml_kpi_series_by_dimension", D, 180),
+    )
+    warehouse.con.close()
+    rows = {(row["entity_type"], row["entity_id"]): row for row in run.scores.to_pylist()}
+    # The conversion is 1 each day, and nobody was shown anything.
+    assert {name for kind, name in rows if kind == "kpi"} >= {"aov", "visitor_conversion_rate"}
+    assert ("kpi", "ctr") not in rows
+    flagged = [name for (kind, name), row in rows.items() if kind == "kpi" and row["is_anomaly"]]
+    assert flagged == ["aov"]
+    said = rows["kpi", "aov"]["explanation"]
+    assert re.search(r"the ratio within device_type mobile -\d+\.\d+ \(", said)
+    assert said.endswith("explained by rate")

@@ -258,6 +258,74 @@ def test_counts_by_dimension_add_up_and_a_day_of_a_visitor_has_one_channel(read)
             ) == (1, 0)  # fmt: skip
 
 
+def test_ratios_are_those_of_the_metrics_file_and_their_parts_add_up(read):
+    def shown(key: str, when: str, who: str, **columns: object) -> Row:
+        return event(key, "recommendation_shown", when, who, product_id="p", **columns)
+
+    def clicked(key: str, when: str, who: str, impression: str | None) -> Row:
+        return event(key, "recommendation_clicked", when, who, product_id="p",
+                     impression_id=impression)  # fmt: skip
+
+    rows = {
+        day(5): [
+            view("a", "05 10:00", "a", device_type="mobile", utm_medium="email"),
+            bought("first", "05 10:05", 30, device_type="desktop"),
+            bought("second", "05 10:06", 10, order_id="o2", device_type="desktop"),
+            # An order that states no value, one line of it, by a visitor of another device.
+            view("b", "05 10:00", "b", device_type="tv"),
+            event("c", "order_completed", "05 10:10", "b", order_id="o3", device_type="tv"),
+            # Who looks on: three things shown, one clicked twice, another without an id.
+            view("d", "05 10:00", "d", device_type="tv"),
+            *(shown(f"s{n}", f"05 11:0{n}", "d", impression_id=f"i{n}", device_type="tv")
+              for n in range(3)),
+            clicked("k1", "05 11:10", "d", "i1"), clicked("k2", "05 11:11", "d", "i1"),
+            clicked("k3", "05 11:12", "d", None),
+            # No bot counts.
+            bought("bot", "05 12:00", 99, order_id="o4", is_bot=True),
+        ],
+        # The first order is updated, and a third visitor turns out to have bought.
+        day(6): [event("u", "order_updated", "06 10:00", "a", order_id="o", revenue=Decimal(20),
+                       currency="EUR"),
+                 event("e", "order_completed", "05 13:00", "d", order_id="o5")],
+    }  # fmt: skip
+    read(rows, "ml_kpi_series", day(6))
+
+    def ratios(as_of: date, table: str = "ml_kpi_series") -> dict[tuple, tuple]:
+        return {
+            tuple(row[name] for name in ("metric", "dimension", "dimension_value") if name in row):
+                (row["numerator"], row["denominator"], row["value"])
+            for row in read({}, table, as_of)
+            if row["report_date"] == day(5) and row["denominator"] is not None
+        }  # fmt: skip
+
+    assert ratios(day(5)) == {
+        # Of three visitors two bought; two orders say what they are worth.
+        ("visitor_conversion_rate",): (2, 3, 2 / 3), ("aov",): (40, 2, 20), ("ctr",): (2, 3, 2 / 3),
+    }  # fmt: skip
+    assert ratios(day(6)) == {
+        ("visitor_conversion_rate",): (3, 3, 1), ("aov",): (30, 2, 15), ("ctr",): (2, 3, 2 / 3),
+    }  # fmt: skip
+    found = ratios(day(5), "ml_kpi_series_by_dimension")
+    by_device = {(metric, value): numbers for (metric, dimension, value), numbers in found.items()
+                 if dimension == "device_type"}  # fmt: skip
+    # A visitor is a buyer where it was seen first, an order and a click are of their own device.
+    assert by_device == {
+        ("visitor_conversion_rate", "mobile"): (1, 1, 1),
+        ("visitor_conversion_rate", "tv"): (1, 2, 1 / 2),
+        ("aov", "desktop"): (40, 2, 20), ("ctr", "tv"): (0, 3, 0),
+        ("ctr", "(not set)"): (2, 0, None),
+    }  # fmt: skip
+    # All that a visitor does on the date is of its channel.
+    assert found["aov", "channel", "Email"] == (40, 2, 20)
+    for metric, whole in ratios(day(5)).items():
+        for dimension in ("device_type", "country", "source", "channel"):
+            parts = [numbers for key, numbers in found.items() if key[:2] == (*metric, dimension)]
+            assert tuple(map(sum, zip(*(one[:2] for one in parts), strict=True))) == whole[:2]
+    # A count has neither.
+    counts = [row for row in read({}, "ml_kpi_series", day(5)) if row["metric"] == "page_views"]
+    assert {(row["numerator"], row["denominator"]) for row in counts} == {(None, None)}
+
+
 def read_through(who: str, first: str, **columns: object) -> list[Row]:
     """Five pages from a minute on, each two seconds longer than the last; one is seen twice."""
     seen = [(0, "/a"), (2, "/b"), (6, "/c"), (12, "/a"), (20, "/d")]
@@ -316,10 +384,8 @@ def test_sessions_are_what_was_read_and_are_scored_when_some_of_it_arrives(read,
 
 
 def bought(key: str, when: str, value: int, **columns: object) -> Row:
-    return event(
-        key, "order_completed", when, "a", order_id="o", revenue=Decimal(value), currency="EUR",
-        **columns,
-    )  # fmt: skip
+    said = {"order_id": "o", "revenue": Decimal(value), "currency": "EUR", **columns}
+    return event(key, "order_completed", when, "a", **said)
 
 
 def test_an_order_is_worth_what_was_known_and_counts_by_its_first_event(read):
