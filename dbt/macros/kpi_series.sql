@@ -64,6 +64,10 @@
             count(*) as item_count,
         from {{ ref('fct_product_interactions') }}
         where event_key in (select event_key from events where role = 'impression')
+            and (
+                report_date between cast(getvariable('window_from') as date)
+                and cast(getvariable('as_of_date') as date)
+            )
             and interaction = 'impression'
         group by event_key
 

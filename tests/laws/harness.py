@@ -201,8 +201,7 @@ def start(warehouse: Warehouse, days: Sequence[date], kill: Kill | None) -> None
         warehouse.run(list(days))
         return
     warehouse.owe(days)
-    for model in warehouse.models[: kill.model]:
-        warehouse.run_model(model)
+    warehouse.run_models(warehouse.models[: kill.model])
     if kill.statement:
         break_off(warehouse, kill)
 

@@ -221,14 +221,17 @@ class Warehouse:
     def run(self, days: Sequence[date]) -> None:
         """Materialise arrival dates; without any and with nothing owed, all."""
         self.owe(days)
-        for model in self.models:
-            self.run_model(model)
+        self.run_models(self.models)
         self.strike_off()
 
+    def run_models(self, models: Sequence[Model]) -> None:
+        """Models in order; a view that an earlier run made of the same SQL is left as it is."""
+        for model in models:
+            if self.views.get(model.relation) != model.sql:
+                self.run_model(model)
+
     def run_model(self, model: Model) -> None:
-        """One model, one transaction; a view that is as it was is not made again."""
-        if self.views.get(model.relation) == model.sql:
-            return
+        """One model, one transaction."""
         with self.transaction():
             for statement in statements(model):
                 self.con.execute(statement)
