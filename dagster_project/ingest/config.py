@@ -33,7 +33,7 @@ from dagster_project.ingest.config_mapping import (
     split_properties,
 )
 from dagster_project.ingest.config_triggers import TriggerSettings
-from dagster_project.ingest.config_types import Name, Strict, problem
+from dagster_project.ingest.config_types import Name, Origin, Strict, problem
 
 __all__ = [
     "MAPPED_FIELDS", "TIME_FIELDS", "CustomEvent", "FieldMapping", "FunnelSettings", "FunnelStep",
@@ -121,6 +121,7 @@ class SourceSettings(Strict):
         identical_rows: `keep` for logs of plain text unless set, since two requests of one second
             may be equal in every character.
         visitors: who an access log's visitor is: nobody, or an address with a user agent.
+        site: where an access log's paths are, so that its own pages are no referrers of others.
     """
 
     format: Format
@@ -138,6 +139,7 @@ class SourceSettings(Strict):
     consent: Consent = Field(default_factory=ConsentSettings)
     timezone: Zone = "UTC"
     visitors: Literal["none", "address_and_agent"] = "none"
+    site: Origin | None = None
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -193,8 +195,9 @@ class SourceSettings(Strict):
             )
         if self.encoding != "utf-8" and self.format == "parquet":
             raise problem("parquet holds its own encoding; leave it out", "encoding")
-        if self.visitors != "none" and self.format != "access_log":
-            raise problem("is for the format access_log alone", "visitors")
+        for key, is_set in (("visitors", self.visitors != "none"), ("site", self.site is not None)):
+            if is_set and self.format != "access_log":
+                raise problem("is for the format access_log alone", key)
         if self.format in BUILT_IN_FORMATS:
             if self.mapping is not None or self.properties is not None:
                 raise problem(

@@ -25,6 +25,7 @@ sources:
   # server:
   #   format: access_log                   # combined or common log format, .log
   #   visitors: none                       # or address_and_agent: the two stand for a device
+  #   site: https://shop.example           # whose pages these are, which the log does not say
   # hosts:
   #   format: auth_log                     # log-ins of Linux: auth.log, secure; .log
   #   user_id_space: accounts              # so that root is no user of the shop

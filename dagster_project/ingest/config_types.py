@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 _NAME: Final = r"^[a-z][a-z0-9_]{0,62}$"
+_ORIGIN: Final = r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$"
 _PERIODS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 _MAX_SECONDS: Final = 366 * 86_400
 
@@ -34,6 +35,8 @@ def _in_seconds(value: object) -> object:
 
 
 Name = Annotated[str, Field(pattern=_NAME)]
+# Where a site is, without a path: `https://shop.example`.
+Origin = Annotated[str, Field(pattern=_ORIGIN)]
 # A length of time: text such as `7 days`, or seconds; from a second to a year.
 Seconds = Annotated[int, BeforeValidator(_in_seconds), Field(ge=1, le=_MAX_SECONDS)]
 

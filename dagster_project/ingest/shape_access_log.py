@@ -35,12 +35,13 @@ _SEEN = ("200", "304")
 _ASSET = rf"(?i)\.({'|'.join(ASSET_ENDINGS)})$"
 
 
-def access_log_shape(*, has_visitors: bool) -> Shape:
+def access_log_shape(*, has_visitors: bool, site: str | None = None) -> Shape:
     """The shape of a line.
 
     Args:
         has_visitors: the address with the user agent stands for a device. Else a request has no
             visitor: an address may be a household's or a company's, and one person has many.
+        site: scheme and host of the pages, which stand before a path; else the path is all.
     """
     is_page = (
         f"__ff_method = 'GET' and __ff_l.status in ({', '.join(map(quote_text, _SEEN))}) "
@@ -50,7 +51,7 @@ def access_log_shape(*, has_visitors: bool) -> Shape:
         "event_name": f"case when {is_page} then 'page_viewed' else 'resource_requested' end",
         "event_ts": "__ff_l.time",
         "user_id": _given("user"),
-        "page_url": "__ff_r.target",
+        "page_url": _address(site),
         # `//favicon.ico` is a path here, and a host to whoever reads an address.
         "page_path": "case when starts_with(__ff_path, '//') then __ff_path end",
         "referrer": _unescaped(_given("referrer")),
@@ -91,6 +92,16 @@ _PROPERTIES = """
 def _given(name: str) -> str:
     """A part of the line; `-` says that the server had none."""
     return f"nullif(__ff_l.{name}, '-')"
+
+
+def _address(site: str | None) -> str:
+    """The page's address: a request names a path, and to a proxy the whole."""
+    if site is None:
+        return "__ff_r.target"
+    return (
+        f"case when starts_with(__ff_r.target, '/') then {quote_text(site)} else '' end "
+        "|| __ff_r.target"
+    )
 
 
 def _unescaped(text: str) -> str:

@@ -20,7 +20,7 @@ def shape_of(source: SourceSettings, read_on: date | None = None) -> Shape | Non
         read_on: the day on which files are read that have no arrival date yet.
     """
     if source.format == "access_log":
-        return access_log_shape(has_visitors=source.visitors != "none")
+        return access_log_shape(has_visitors=source.visitors != "none", site=source.site)
     if source.format == "auth_log":
         return auth_log_shape(read_on)
     shapes = {"segment": SEGMENT, "posthog": POSTHOG, "ga4": GA4, "snowplow": SNOWPLOW}

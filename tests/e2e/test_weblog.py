@@ -31,6 +31,7 @@ sources:
   web:
     format: access_log
     visitors: address_and_agent
+    site: http://semicomplete.com
 """
 FIRST, LAST = date(2015, 5, 17), date(2015, 5, 20)
 # Machines that neither library has; found by looking at all 559 agents of the log.
@@ -179,8 +180,7 @@ def test_every_day_equals_pandas(home, views, visits):
         assert (orders, len(mine) > 100) == (0, True)
 
 
-# Engines and networks among the hosts of this log's referrers, by a part of their names. The log
-# does not say its own host, so that its own pages are referrals like others'.
+# Engines and networks among the hosts of this log's referrers, by a part of their names.
 ENGINES = {"google", "bing", "duckduckgo", "baidu", "yahoo", "yandex", "ask", "search"}
 NETWORKS = ("t.co", "facebook.com", "reddit.com", "linkedin.com", "twitter.com", "plus.google.com")
 
@@ -194,6 +194,8 @@ def channel(target: str, referrer: str) -> str | None:
     if "//" not in referrer:
         return None
     host = referrer.split("/")[2].split(":")[0].removeprefix("www.").lower()
+    if host == "semicomplete.com":
+        return None
     if host in NETWORKS:
         return "Organic Social"
     return "Organic Search" if ENGINES & set(host.split(".")) else "Referral"

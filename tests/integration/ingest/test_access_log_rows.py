@@ -54,6 +54,18 @@ def test_the_parts_of_a_line_become_fields(tmp_path):
     assert row["properties"] == {"http_method": "GET", "http_status": 200, "response_bytes": 512}
 
 
+def test_a_path_is_of_the_site_that_the_source_names(tmp_path):
+    source = SourceSettings(format="access_log", site="https://shop.example:8443")
+    paths = ("/a?b=1", "//a", "http://other.example/a", "*")
+    rows = read(tmp_path, *(line(f"GET {path} HTTP/1.1") for path in paths), source=source)
+    assert [row.get("page_url") for row in rows] == [
+        "https://shop.example:8443/a?b=1",
+        "https://shop.example:8443//a",
+        "http://other.example/a",
+        "*",
+    ]
+
+
 def test_the_common_format_has_neither_referrer_nor_agent(tmp_path):
     (row,) = read(tmp_path, line(end="", bytes="-"))
     assert given(row) == {"event_name": "page_viewed", "page_url": "/a", "ip": "192.0.2.7"}

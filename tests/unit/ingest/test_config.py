@@ -169,6 +169,14 @@ def test_funnel_steps_are_named_after_their_event_unless_named():
             "sources:\n  a:\n    format: segment\n    visitors: address_and_agent\n",
             "footfall.yml:4: sources.a.visitors: is for the format access_log alone",
         ),
+        (
+            "sources:\n  a:\n    format: segment\n    site: https://a.example\n",
+            "footfall.yml:4: sources.a.site: is for the format access_log alone",
+        ),
+        (
+            "sources:\n  a:\n    format: access_log\n    site: https://a.example/shop\n",
+            "footfall.yml:4: sources.a.site: 'https://a.example/shop' does not have",
+        ),
         ("settings:\n  grace_hours: -1\n", "footfall.yml:2: settings.grace_hours: -1: "),
         ("settings:\n  start: 2020-13-01\n", "footfall.yml:2: settings.start: "),
         ("bots:\n  max_views_per_minute: -1\n", "footfall.yml:2: bots.max_views_per_minute: -1: "),
