@@ -17,6 +17,11 @@ from tests.e2e.funnels_by_pandas import (
     steps_of,
     until_lost,
 )
+from tests.e2e.retention_by_pandas import (
+    assert_cohorts_equal,
+    assert_lifecycle_equals,
+    retention,
+)
 
 # The log knows the cart's page alone, seen once something was put in: it stands for that.
 SETTINGS = """\
@@ -235,34 +240,28 @@ def test_the_values_of_each_dimension_add_up_to_the_whole(home):
     assert all(counts == by_dimension["(all)"] for counts in by_dimension.values())
 
 
+@pytest.fixture(scope="module")
+def active(clicks: pd.DataFrame) -> pd.DataFrame:
+    """A visitor is a person here, and each of its events is activity."""
+    return pd.DataFrame({"person": clicks["user_id"], "date": clicks["timestamp"].dt.date})
+
+
 @pytest.mark.parametrize(
-    ("period", "frequency", "most"), [("day", "D", 30), ("week", "W-SUN", 26), ("month", "M", 24)]
+    ("period", "frequency", "least"),
+    [("day", "D", 400), ("week", "W-SUN", 100), ("month", "M", 10)],
 )
-def test_retention_of_visitors_equals_pandas(home, clicks, period, frequency, most):
-    # A visitor is a person here, and each of its events is activity; as_of is the log's last date.
-    began = clicks.groupby("user_id")["timestamp"].min().dt.to_period(frequency)
-    came = clicks.assign(period=clicks["timestamp"].dt.to_period(frequency))
-    came = came[["user_id", "period"]].drop_duplicates()
-    cohorts, last = came["user_id"].map(began), came.groupby("user_id")["period"].max()
-    as_of = clicks["timestamp"].max().normalize()
-    expected = {}
-    for cohort, persons in began.groupby(began):
-        periods = came.loc[cohorts == cohort, "period"].value_counts()
-        for now in pd.period_range(cohort, as_of, freq=frequency)[: most + 1]:
-            rolling = int((last[persons.index] >= now).sum())
-            expected[cohort.start_time.date(), (now - cohort).n] = (
-                len(persons), int(periods.get(now, 0)), rolling, now.end_time.date() <= as_of.date()
-            )  # fmt: skip
-    with served(home) as con:
-        rows = con.execute(
-            'select cohort_date, "offset", cohort_size, '
-            "max(retained) filter (where mode = 'bounded'), "
-            "max(retained) filter (where mode = 'rolling'), bool_and(is_complete) "
-            "from marts.retention_cohorts where cohort_type = 'visit' and period = ? group by all",
-            [period],
-        ).fetchall()
-    assert {(day, offset): tuple(rest) for day, offset, *rest in rows} == expected
-    assert sum(size for _, offset, size, *_ in rows if offset == 0) == clicks["user_id"].nunique()
+def test_retention_of_visitors_equals_pandas(home, active, period, frequency, least):
+    first = active.groupby("person")["date"].min()
+    expected = retention(first, active, frequency, max(active["date"]))
+    assert assert_cohorts_equal(home, "visit", period, expected) > least
+    began = sum(size for (_, offset), (size, *_) in expected.items() if offset == 0)
+    assert began == active["person"].nunique()
+
+
+def test_who_is_new_returns_or_falls_silent_equals_pandas(home, active):
+    found = assert_lifecycle_equals(home, active, max(active["date"]))
+    assert (found["new"] == active["person"].nunique()).all()
+    assert found.loc["day", "resurrected"] > 100
 
 
 @pytest.fixture(scope="module")
