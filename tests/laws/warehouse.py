@@ -146,8 +146,14 @@ class Warehouse:
                 visitor_id varchar, user_id varchar);
             create table seeds.referrer_hosts (host varchar, kind varchar);
         """)
-        for table, columns in (_ML_TABLES | _RECORDS).items():
-            self.con.execute(f"create table inputs.{table} ({columns})")
+        tables = {f"inputs.{name}": columns for name, columns in (_ML_TABLES | _RECORDS).items()}
+        for model in self.models:
+            if model.columns and model.materialized in {"replace_touched", "accumulate"}:
+                tables[model.relation] = ", ".join(f"{name} {kind}" for name, kind in model.columns)
+        schemas = sorted({model.relation.split(".")[0] for model in self.models})
+        made = [f"create schema if not exists {schema}" for schema in schemas]
+        made += [f"create table {name} ({columns})" for name, columns in tables.items()]
+        self.con.execute(";".join(["begin", *made, "commit"]))
         types = REGISTRY | FILE_EVENTS
         self._insert("event_types", [(n, t["is_sessionable"], t["role"]) for n, t in types.items()])
         self._insert("sources", [(name, *source.values()) for name, source in SOURCES.items()])
@@ -162,12 +168,6 @@ class Warehouse:
         self.con.executemany(
             "insert into seeds.referrer_hosts values (?, ?)", list(REFERRER_HOSTS.items())
         )
-        for schema in {model.relation.split(".")[0] for model in self.models}:
-            self.con.execute(f"create schema if not exists {schema}")
-        for model in self.models:
-            if model.columns and model.materialized in {"replace_touched", "accumulate"}:
-                columns = ", ".join(f"{name} {kind}" for name, kind in model.columns)
-                self.con.execute(f"create table {model.relation} ({columns})")
 
     def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         marks = ", ".join("?" for _ in rows[0])
