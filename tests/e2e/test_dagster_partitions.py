@@ -189,4 +189,9 @@ def test_an_older_day_makes_later_models_stale_until_they_are_made_again(day_by_
     again = footfall(home, *told.split()[1:])
     assert again.returncode == 0
     assert "model_inputs_are_unchanged" not in again.stderr
+    with duckdb.connect(str(home / "warehouse" / "footfall.duckdb"), read_only=True) as con:
+        (views,) = con.execute("select list(sql) from duckdb_views() where not internal").fetchone()
+    assert any(str(home) in sql for sql in views)
+    # Nobody reads the folder that this one was copied from.
+    assert not any(str(day_by_day) in sql for sql in views)
     assert "models: none is stale" in footfall(home, "doctor").stdout
