@@ -18,6 +18,7 @@ from dagster_project.ingest.snowplow_contexts import (
     CONTEXTS,
     ENHANCED_ACTION,
     EVENT_DATA,
+    OTHERS,
     PRODUCT,
     PRODUCT_SCHEMAS,
 )
@@ -64,6 +65,7 @@ _USED = (
 # The cookie of a collector that was told to know nobody.
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _SCHEMA = "'^iglu:([^/]+/[^/]+)/'"
+_NAME = "regexp_extract(c.schema, '^iglu:[^/]+/([^/]+)/', 1)"
 
 
 def _texts(values: Iterable[str]) -> str:
@@ -117,6 +119,22 @@ def _products() -> str:
         f"case when list_has_any(__ff_kinds, [{_texts(PRODUCT_SCHEMAS)}]) "
         f"then {_transformed(listed, [dict.fromkeys(PRODUCT, 'VARCHAR')])} end"
     )
+
+
+def _own_contexts() -> str:
+    """A company's own contexts by the names of their schemas, arrays as there may be several."""
+    others = "|".join(OTHERS).replace(".", "[.]")
+    own = (
+        f"list_filter(__ff_contexts, lambda c: json_type(c.data) = 'OBJECT' and {_NAME} <> '' and "
+        f"not regexp_matches(c.schema, '^iglu:({others})[./]'))"
+    )
+    named = f"list_transform({own}, lambda c: {{'name': {_NAME}, 'data': c.data::varchar}})"
+    data = "list_transform(list_filter({named}, lambda c: c.name = n), lambda c: c.data)"
+    arrays = (
+        f"list_transform(list_sort(list_distinct(list_transform({named}, lambda c: c.name))), "
+        f"lambda n: to_json(n) || ':[' || array_to_string({data.format(named=named)}, ',') || ']')"
+    )
+    return f"case when len({own}) > 0 then '{{' || array_to_string({arrays}, ',') || '}}' end"
 
 
 def _event_name() -> str:
@@ -265,6 +283,7 @@ def _properties() -> str:
             _number_json("se_value", "__ff_e_se_value"),
             _text_json("utm_term", "__ff_e_mkt_term"),
             _text_json("utm_content", "__ff_e_mkt_content"),
+            "'\"contexts\":' || __ff_own_contexts",
             _text_json("query", _of(("products_searched",), "__ff_query")),
             _number_json("result_count", "__ff_d.totalResults"),
         )
@@ -316,7 +335,7 @@ SNOWPLOW = Shape(
         f"regexp_extract(__ff_unstruct_event.schema, {_SCHEMA}, 1) as __ff_kind, "
         f"{_transformed('__ff_unstruct_event.data', dict.fromkeys(EVENT_DATA, 'VARCHAR'))} "
         "as __ff_d",
-        f"*, {_contexts()}, {_products()} as __ff_products",
+        f"*, {_contexts()}, {_products()} as __ff_products, {_own_contexts()} as __ff_own_contexts",
         "*, __ff_products[1] as __ff_item, coalesce(__ff_d.type, __ff_d.action) as __ff_action, "
         "coalesce(__ff_x_checkout_step.step, __ff_x_enhanced_action.step) as __ff_step",
         f"*, {_event_name()} as __ff_named, {_OWN} as __ff_own, "

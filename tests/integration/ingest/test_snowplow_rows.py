@@ -273,6 +273,28 @@ def test_an_app_has_its_session_and_screen_from_contexts(tmp_path):
     assert row["properties"] == {"elementId": "buy", "platform": "mob"}
 
 
+def test_contexts_of_ones_own_are_kept_under_the_names_of_their_schemas(tmp_path):
+    line = enriched_line(WHOLE | {
+        "contexts": contexts(
+            ("com.acme/shelf", {"row": 2, "contexts": "own"}),
+            (f"{SNOWPLOW}/web_page", {"id": "view-1"}),
+            ("com.acme.shop/visit \"x\"", {"shop": {"city": "Ulm"}}),
+            ("com.acme/shelf", {"row": 3}),
+            ("org.w3/PerformanceTiming", {"loadEventEnd": 9}),
+            ("com.acme/empty", {}),
+        ),
+        "derived_contexts": contexts(("com.acme/enriched", {"n": 1})),
+    })  # fmt: skip
+    (row,) = read(tmp_path, line)
+    assert row["properties"]["contexts"] == {
+        "shelf": [{"row": 2, "contexts": "own"}, {"row": 3}],
+        'visit "x"': [{"shop": {"city": "Ulm"}}],
+        "empty": [{}],
+    }
+    (row,) = read(tmp_path, enriched_line(WHOLE))
+    assert "contexts" not in row["properties"]
+
+
 DEEP = '{"data":' + "[" * 100 + "]" * 100 + "}"
 MALFORMED = [
     ("one\ttwo", "malformed_enriched_event"),
@@ -299,7 +321,10 @@ def paths(tmp_path):
 def test_ids_and_addresses_are_not_in_the_log_in_clear(paths):
     user = (f"{ECOMMERCE}/user", {"id": "u-1", "email": "jen@mail.example"})
     lines = [
-        enriched_line(WHOLE | {"page_url": "https://shop.example/?t=tok-7"}),
+        enriched_line(WHOLE | {
+            "page_url": "https://shop.example/?t=tok-7",
+            "contexts": contexts(("com.acme/card", {"email": "ann@mail.example", "tier": "gold"})),
+        }),
         action_line("product_view", CUP, user, **(
             {name: WHOLE[name] for name in ("event_id", "derived_tstamp", "network_userid")}
             | {"event_id": "e-2"}
@@ -310,7 +335,16 @@ def test_ids_and_addresses_are_not_in_the_log_in_clear(paths):
     rows = logged_rows(paths)
     assert len(rows) == 2
     text = json.dumps(rows, default=str)
-    secrets = ["jen@mail.example", "customer-7", "cookie-1", "network-1", "203.0.113.9", "tok-7"]
+    assert json.loads(rows[0]["properties"])["contexts"] == {"card": [{"tier": "gold"}]}
+    secrets = [
+        "jen@mail.example",
+        "ann@mail.example",
+        "customer-7",
+        "cookie-1",
+        "network-1",
+        "203.0.113.9",
+        "tok-7",
+    ]
     assert [secret for secret in secrets if secret in text] == []
     assert json.loads(rows[1]["properties"])["email"].startswith("e_")
 
