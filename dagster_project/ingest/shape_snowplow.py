@@ -18,10 +18,10 @@ from dagster_project.ingest.snowplow_contexts import (
     CONTEXTS,
     ENHANCED_ACTION,
     EVENT_DATA,
-    OTHERS,
     PRODUCT,
     PRODUCT_SCHEMAS,
 )
+from dagster_project.ingest.snowplow_own_contexts import own_contexts_sql
 
 _EVENTS = {
     "page_view": "page_viewed",
@@ -65,7 +65,6 @@ _USED = (
 # The cookie of a collector that was told to know nobody.
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _SCHEMA = "'^iglu:([^/]+/[^/]+)/'"
-_NAME = "regexp_extract(c.schema, '^iglu:[^/]+/([^/]+)/', 1)"
 
 
 def _texts(values: Iterable[str]) -> str:
@@ -119,22 +118,6 @@ def _products() -> str:
         f"case when list_has_any(__ff_kinds, [{_texts(PRODUCT_SCHEMAS)}]) "
         f"then {_transformed(listed, [dict.fromkeys(PRODUCT, 'VARCHAR')])} end"
     )
-
-
-def _own_contexts() -> str:
-    """A company's own contexts by the names of their schemas, arrays as there may be several."""
-    others = "|".join(OTHERS).replace(".", "[.]")
-    own = (
-        f"list_filter(__ff_contexts, lambda c: json_type(c.data) = 'OBJECT' and {_NAME} <> '' and "
-        f"not regexp_matches(c.schema, '^iglu:({others})[./]'))"
-    )
-    named = f"list_transform({own}, lambda c: {{'name': {_NAME}, 'data': c.data::varchar}})"
-    data = "list_transform(list_filter({named}, lambda c: c.name = n), lambda c: c.data)"
-    arrays = (
-        f"list_transform(list_sort(list_distinct(list_transform({named}, lambda c: c.name))), "
-        f"lambda n: to_json(n) || ':[' || array_to_string({data.format(named=named)}, ',') || ']')"
-    )
-    return f"case when len({own}) > 0 then '{{' || array_to_string({arrays}, ',') || '}}' end"
 
 
 def _event_name() -> str:
@@ -335,7 +318,8 @@ SNOWPLOW = Shape(
         f"regexp_extract(__ff_unstruct_event.schema, {_SCHEMA}, 1) as __ff_kind, "
         f"{_transformed('__ff_unstruct_event.data', dict.fromkeys(EVENT_DATA, 'VARCHAR'))} "
         "as __ff_d",
-        f"*, {_contexts()}, {_products()} as __ff_products, {_own_contexts()} as __ff_own_contexts",
+        f"*, {_contexts()}, {_products()} as __ff_products, "
+        f"{own_contexts_sql()} as __ff_own_contexts",
         "*, __ff_products[1] as __ff_item, coalesce(__ff_d.type, __ff_d.action) as __ff_action, "
         "coalesce(__ff_x_checkout_step.step, __ff_x_enhanced_action.step) as __ff_step",
         f"*, {_event_name()} as __ff_named, {_OWN} as __ff_own, "

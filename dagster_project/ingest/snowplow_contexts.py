@@ -44,10 +44,6 @@ CONTEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "enhanced_promotion": (f"{_ENHANCED}/promoFieldObject", ("id", "name", "creative", "position")),
 }  # fmt: skip
 
-# Vendors whose contexts say of devices, trackers and enrichments what is read above or not needed;
-# those of all others are a company's own.
-OTHERS = ("com.snowplowanalytics", "com.google", "com.iab", "nl.basjes", "org.ietf", "org.w3")
-
 # Contexts of which an event may have many, a line each.
 PRODUCT_SCHEMAS = (
     f"{_ECOMMERCE}/product",

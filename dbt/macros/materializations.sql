@@ -5,8 +5,9 @@
                      that goes with the process. `as_view` where its rows are read too seldom to be
                      worth keeping.
     made_whole       made anew in every run, for tables that are small however long the history.
-    made_view        a view, made anew in every run by one statement: dbt's own kind renames the one
-                     before, and looks for it in a list that the tables of this run have begun.
+    made_view        a view, made by one statement: dbt's own kind renames the one before, and looks
+                     for it in a list that the tables of this run have begun. `footfall run` leaves
+                     those that stand.
     replace_touched  rows of touched keys are deleted and the model's rows inserted. `touched` names
                      the models that hold the keys, those of all new rows among them; `replace_key`
                      the key; `prune_by` a column that the key determines, which keeps the delete

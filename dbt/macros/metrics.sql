@@ -135,6 +135,31 @@
   numerator: dwell_s_sum
   denominator: views_with_dwell
   of: [content_engagement]
+- name: entrance_bounce_rate
+  description: Share of the sessions that began with the page which were not engaged.
+  numerator: bounces
+  denominator: entrances
+  of: [page_engagement]
+- name: exit_rate
+  description: Sessions that ended with the page for each view of it.
+  numerator: exits
+  denominator: page_views
+  of: [page_engagement]
+- name: average_page_dwell_s
+  description: Mean seconds from a view of the page to what came next.
+  numerator: dwell_s_sum
+  denominator: views_with_dwell
+  of: [page_engagement]
+- name: average_page_engaged_s
+  description: Mean seconds of a view in which the page was in sight, by pings.
+  numerator: engaged_s_sum
+  denominator: views_with_pings
+  of: [page_engagement]
+- name: average_scroll_depth_pct
+  description: Mean of how far down a view was scrolled, in percent.
+  numerator: scroll_depth_pct_sum
+  denominator: views_with_scroll
+  of: [page_engagement]
 - name: support
   description: Share of orders that have both products.
   numerator: orders_with_both

@@ -11,8 +11,12 @@
 {%- endmacro %}
 
 {# The seconds of a view that was pinged in so many spans of ten seconds. #}
+{% macro engaged_span(buckets) -%}
+    10 * ({{ buckets }} - 1) + 5
+{%- endmacro %}
+
 {% macro engaged_seconds(buckets) -%}
-    sum(10 * ({{ buckets }} - 1) + 5)
+    sum({{ engaged_span(buckets) }})
 {%- endmacro %}
 
 {# The spans of ten seconds in which a view was pinged. #}

@@ -215,6 +215,34 @@ def test_visits_by_channel_equal_pandas(home, views, visits):
     assert {"Direct", "Organic Search", "Referral"} <= {name for _, name, _ in found}
 
 
+def test_every_page_of_every_day_equals_pandas(home, views, visits):
+    stays = views["at"].diff(-1).dt.total_seconds().mul(-1)
+    here = views.assign(dwell=stays.where(views["visit"] == views["visit"].shift(-1)))
+    here = here[~here["is_bot"]].groupby(["date", "path"])
+    people = visits[~visits["is_bot"]]
+    # Nothing but pages makes a visit here: one of a single page has bounced.
+    began = people.assign(bounced=people["pages"] == 1).groupby(["date", "entry"])["bounced"]
+    expected = pd.concat([
+        here["visitor"].agg(["size", "nunique"]),
+        here["dwell"].agg(["count", "sum"]).add_prefix("dwell_"),
+        began.agg(entrances="size", bounces="sum").rename_axis(["date", "path"]),
+        people.groupby(["date", "exit"]).size().rename("exits").rename_axis(["date", "path"]),
+    ], axis="columns").fillna(0)  # fmt: skip
+    with served(home) as con:
+        found = con.execute(
+            "select report_date, page_path, page_views, page_visitors, views_with_dwell, "
+            "dwell_s_sum::double, entrances, bounces, exits, entrance_bounce_rate "
+            "from marts.page_engagement"
+        ).fetchall()
+    assert {tuple(row[:2]): tuple(row[2:9]) for row in found} == {
+        (row.Index): tuple(row[1:]) for row in expected.itertuples()
+    }
+    assert len(found) > 400
+    assert expected["dwell_count"].sum() > 700
+    for *_, entrances, bounces, _, rate in found:
+        assert rate == (bounces / entrances if entrances else None)
+
+
 def test_retention_of_visitors_equals_pandas(home, views, visits):
     people, pages = visits[~visits["is_bot"]], views[~views["is_bot"]]
     first = people.groupby("visitor")["date"].min()

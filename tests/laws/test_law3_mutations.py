@@ -15,6 +15,7 @@ from tests.laws.broken_engagement_rules import BROKEN_ENGAGEMENT_RULES
 from tests.laws.broken_experiment_rules import BROKEN_EXPERIMENT_RULES
 from tests.laws.broken_funnel_rules import BROKEN_FUNNEL_RULES
 from tests.laws.broken_identity_rules import BROKEN_IDENTITY_RULES
+from tests.laws.broken_page_rules import BROKEN_PAGE_RULES
 from tests.laws.broken_path_rules import BROKEN_PATH_RULES
 from tests.laws.broken_retention_rules import BROKEN_RETENTION_RULES
 from tests.laws.broken_rules import BROKEN_RULES, BrokenRule, chosen
@@ -40,6 +41,7 @@ RULES = (
         *BROKEN_ENGAGEMENT_RULES,
         *BROKEN_EXPERIMENT_RULES,
         *BROKEN_FUNNEL_RULES,
+        *BROKEN_PAGE_RULES,
         *BROKEN_STANDING_RULES,
         *BROKEN_TRIGGER_RULES,
     ),

@@ -22,6 +22,7 @@ from tests.laws.oracle import (
     lines,
     machines,
     orders,
+    pages,
     paths,
     retention,
     searches,
@@ -94,6 +95,7 @@ def build(
     fct_reviews = commerce.reviews(winners)
     fct_searches = searches.searches(winners, fct_orders)
     content_views = engagement.content_views(winners)
+    page_views = pages.page_views(winners, grouped)
 
     ties = user_ties.UserTies(winners)
     gone = user_ties.erased_persons(erasures or [], ties)
@@ -159,6 +161,8 @@ def build(
         "fct_auth_events": engagement.auth_events(winners),
         "fct_content_views": content_views,
         "content_engagement": engagement.content_engagement(content_views),
+        "fct_page_views": page_views,
+        "page_engagement": pages.page_engagement(page_views, facts.sessions),
         "fct_searches": fct_searches,
         "search_performance": searches.search_performance(fct_searches),
         "trigger_firings": firings,
