@@ -31,6 +31,15 @@ class Done:
     stderr: str
 
 
+def begun(folder: Path, settings: str) -> Path:
+    """A state folder in a folder, with these settings."""
+    home = folder / "state"
+    home.mkdir()
+    (home / "footfall.yml").write_text(settings)
+    must(home, "init")
+    return home
+
+
 def footfall(home: Path, *words: str) -> Done:
     """Run `footfall WORDS` on a state folder; what the process imports is imported before."""
     with tempfile.TemporaryDirectory(prefix="footfall-command-") as folder:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, served
 
 SETTINGS = """\
 sources:
@@ -59,10 +59,7 @@ def users(shared_data: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def results(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The rows of all users, by metric and variant."""
-    home = tmp_path_factory.mktemp("ab") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("ab"), SETTINGS)
     for source in ("shop", "test"):
         folder = home / "landing" / source / str(LAST)
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import pytest
 
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, served
 from tests.e2e.retention_by_pandas import (
     assert_cohorts_equal,
     assert_lifecycle_equals,
@@ -52,10 +52,7 @@ def rows(shared_data: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def home(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("cdnow") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("cdnow"), SETTINGS)
     folder = home / "landing" / "cdnow" / str(LAST)
     folder.mkdir(parents=True)
     rows.to_csv(folder / "purchases.csv", index=False)

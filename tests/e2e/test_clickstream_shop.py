@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, must, served
 from tests.e2e.funnels_by_pandas import (
     furthest_attempts,
     looks_of_a_day,
@@ -71,10 +71,7 @@ def clicks(shared_data: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def home(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("clicks") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("clicks"), SETTINGS)
     file = shared_data / "clickstream_simple_shop" / "simple-onlineshop.csv.gz"
     must(home, "import", "shop", str(file))
     load_and_build(home)

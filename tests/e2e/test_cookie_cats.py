@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, served
 from tests.e2e.retention_by_pandas import (
     assert_cohorts_equal,
     assert_lifecycle_equals,
@@ -64,10 +64,7 @@ def visits(players: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def home(shared_data: Path, visits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("cats") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("cats"), SETTINGS)
     for source in ("test", "game"):
         (home / "landing" / source / str(LAST)).mkdir(parents=True)
     file = shared_data / "ab_cookie_cats" / "cookie_cats.csv.gz"

@@ -13,7 +13,7 @@ import pytest
 
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, served
 from tests.e2e.retention_by_pandas import (
     assert_cohorts_equal,
     assert_lifecycle_equals,
@@ -39,10 +39,7 @@ FIRST, LAST = date(1997, 9, 20), date(1998, 4, 22)
 
 @pytest.fixture(scope="module")
 def home(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("films") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("films"), SETTINGS)
     folder = home / "landing" / "films" / str(LAST)
     folder.mkdir(parents=True)
     # The file is a table with tabs, whatever its name ends in.

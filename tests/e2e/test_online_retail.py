@@ -18,7 +18,7 @@ import pytest
 
 from dagster_project.ingest.vault import Vault
 from dagster_project.state import StatePaths
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, must, served
 from tests.e2e.retention_by_pandas import (
     assert_cohorts_equal,
     assert_lifecycle_equals,
@@ -89,10 +89,7 @@ class Retail:
 @pytest.fixture(scope="module")
 def retail(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Retail:
     """All days, in five loads."""
-    home = tmp_path_factory.mktemp("retail") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("retail"), SETTINGS)
     for file in sorted((shared_data / "orders_online_retail" / "by-day").glob("*.csv.gz")):
         folder = home / "landing" / "retail" / file.name.removesuffix(".csv.gz")
         folder.mkdir(parents=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, served
 
 # What stands above an item is not in the log, so each place is a list of its own.
 SOURCE = """\
@@ -58,10 +58,7 @@ def shown(shared_data: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def home(shown: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("bandit") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("bandit"), SETTINGS)
     for policy, rows in shown.groupby("policy"):
         folder = home / "landing" / policy / str(AS_OF)
         folder.mkdir(parents=True)

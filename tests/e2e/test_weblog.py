@@ -16,7 +16,7 @@ from crawleruseragents import is_crawler
 from ua_parser import parse_device
 
 from tests.e2e.access_log_by_shlex import is_page, parse_hits, path_of
-from tests.e2e.command import load_and_build, must, served
+from tests.e2e.command import begun, load_and_build, served
 from tests.e2e.retention_by_pandas import (
     assert_cohorts_equal,
     assert_lifecycle_equals,
@@ -49,10 +49,7 @@ def is_machine(agent: str) -> bool:
 
 @pytest.fixture(scope="module")
 def home(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("weblog") / "state"
-    home.mkdir()
-    (home / "footfall.yml").write_text(SETTINGS)
-    must(home, "init")
+    home = begun(tmp_path_factory.mktemp("weblog"), SETTINGS)
     folder = home / "landing" / "web" / str(LAST)
     folder.mkdir(parents=True)
     content = (shared_data / "weblog_apache" / "apache_logs.gz").read_bytes()
