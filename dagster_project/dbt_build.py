@@ -259,10 +259,15 @@ def read_manifest(paths: StatePaths) -> dict[str, Any]:
     return content
 
 
+def relation_of(node: Mapping[str, Any]) -> str:
+    """The table or view of a node, with its schema."""
+    return f"{node['schema']}.{node['alias']}"
+
+
 def outboxes(manifest: Mapping[str, Any]) -> list[str]:
     """Relations of the models that accumulate until the work set is struck off."""
     return [
-        f"{node['schema']}.{node['alias']}"
+        relation_of(node)
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["config"]["materialized"] == "accumulate"
     ]

@@ -11,9 +11,8 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.dbt_build import relation_of
 from dagster_project.state import StatePaths
-
-_MATERIALIZED = "made_view"
 
 
 def standing_views(paths: StatePaths, nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -34,7 +33,11 @@ def standing_views(paths: StatePaths, nodes: Mapping[str, Mapping[str, Any]]) ->
         except duckdb.CatalogException:
             return set()  # none was noted yet
     standing = {relation for (relation,) in rows}
-    return {unique_id for unique_id in _views(nodes) if _relation(nodes[unique_id]) in standing}
+    return {
+        unique_id
+        for unique_id, node in nodes.items()
+        if is_view(node) and relation_of(node) in standing
+    }
 
 
 def note_views(
@@ -47,10 +50,9 @@ def note_views(
         nodes: dbt's id -> node of the manifest.
         made: dbt's ids of nodes that were made.
     """
-    views = _views({unique_id: nodes[unique_id] for unique_id in made})
-    if not views:
+    relations = [relation_of(nodes[one]) for one in made if is_view(nodes[one])]
+    if not relations:
         return
-    relations = [_relation(nodes[unique_id]) for unique_id in views]
     with duckdb.connect(str(paths.warehouse_db)) as con:
         con.execute("begin")
         con.execute(
@@ -69,13 +71,6 @@ def note_views(
         con.execute("commit")
 
 
-def _views(nodes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [
-        unique_id
-        for unique_id, node in nodes.items()
-        if node["resource_type"] == "model" and node["config"]["materialized"] == _MATERIALIZED
-    ]
-
-
-def _relation(node: Mapping[str, Any]) -> str:
-    return f"{node['schema']}.{node['alias']}"
+def is_view(node: Mapping[str, Any]) -> bool:
+    """Whether a node is a model of kind `made_view`."""
+    return bool(node["resource_type"] == "model" and node["config"]["materialized"] == "made_view")

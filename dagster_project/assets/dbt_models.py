@@ -118,10 +118,6 @@ def seed_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
     ]
 
 
-def _relation(node: Mapping[str, Any]) -> str:
-    return f"{node['schema']}.{node['alias']}"
-
-
 def _selected_nodes(
     manifest: Mapping[str, Any], translator: Translator, context: dg.AssetExecutionContext
 ) -> dict[str, Mapping[str, Any]]:
@@ -223,10 +219,10 @@ def _row_counts(
     kept the counts.
     """
     made = [
-        _relation(node)
+        dbt_build.relation_of(node)
         for node in (nodes[result.unique_id] for result in results if result.is_good)
         if node["resource_type"] == "model"
-        and node["config"]["materialized"] != "made_view"
+        and not made_views.is_view(node)
         and not _is_scratch(node)
     ]
     counts = ["select relation, row_count from state.scratch_rows"]
@@ -241,7 +237,7 @@ def _diagrams(
     results: Sequence[dbt_build.NodeResult],
 ) -> dict[str, dg.MarkdownMetadataValue]:
     """What is drawn from a table, by table: behaviour, once both marts of it were made."""
-    made = {_relation(nodes[result.unique_id]) for result in results if result.is_good}
+    made = {dbt_build.relation_of(nodes[result.unique_id]) for result in results if result.is_good}
     if not made >= _DRAWN:
         return {}
     diagrams = behaviour.behaviour_diagrams(paths, registry_of(state.settings))
@@ -255,7 +251,7 @@ def _calibration(
     results: Sequence[dbt_build.NodeResult],
 ) -> dict[str, dg.MarkdownMetadataValue]:
     """What came true of predictions, once the table of it was made and has rows."""
-    made = {_relation(nodes[result.unique_id]) for result in results if result.is_good}
+    made = {dbt_build.relation_of(nodes[result.unique_id]) for result in results if result.is_good}
     charts = model_charts.of_calibration(paths) if _CALIBRATION in made else ""
     return {_CALIBRATION: dg.MarkdownMetadataValue(charts)} if charts else {}
 
@@ -289,9 +285,9 @@ def _events(
             yield _check_result(checks[node["name"]], node, result)
         elif result.is_good and node["resource_type"] == "model":
             metadata: dict[str, Any] = {"dagster/duration_s": result.seconds}
-            if (rows := counts.get(_relation(node))) is not None:
+            if (rows := counts.get(dbt_build.relation_of(node))) is not None:
                 metadata["dagster/row_count"] = rows
-            if (diagrams := shown.get(_relation(node))) is not None:
+            if (diagrams := shown.get(dbt_build.relation_of(node))) is not None:
                 metadata["diagrams"] = diagrams
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
     if broken:

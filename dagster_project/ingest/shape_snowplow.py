@@ -21,7 +21,7 @@ from dagster_project.ingest.snowplow_contexts import (
     PRODUCT,
     PRODUCT_SCHEMAS,
 )
-from dagster_project.ingest.snowplow_own_contexts import own_contexts_sql
+from dagster_project.ingest.snowplow_own_contexts import own_contexts_json, own_contexts_sql
 
 _EVENTS = {
     "page_view": "page_viewed",
@@ -266,7 +266,7 @@ def _properties() -> str:
             _number_json("se_value", "__ff_e_se_value"),
             _text_json("utm_term", "__ff_e_mkt_term"),
             _text_json("utm_content", "__ff_e_mkt_content"),
-            "'\"contexts\":' || __ff_own_contexts",
+            f"""'"contexts":' || {own_contexts_json('__ff_own_contexts')}""",
             _text_json("query", _of(("products_searched",), "__ff_query")),
             _number_json("result_count", "__ff_d.totalResults"),
         )

@@ -11,19 +11,24 @@ _NAME = "regexp_extract(c.schema, '^iglu:[^/]+/([^/]+)/', 1)"
 
 
 def own_contexts_sql() -> str:
-    """The JSON text of an object: name of the schema -> array of what the contexts of it hold.
-
-    Null without any. Read of `__ff_contexts`, a list of structures of schema and data.
-    """
+    """Names of schemas and texts of a company's own among `__ff_contexts`, as structures."""
     others = "|".join(_OTHERS).replace(".", "[.]")
     own = (
         f"list_filter(__ff_contexts, lambda c: json_type(c.data) = 'OBJECT' and {_NAME} <> '' and "
         f"not regexp_matches(c.schema, '^iglu:({others})[./]'))"
     )
-    named = f"list_transform({own}, lambda c: {{'name': {_NAME}, 'data': c.data::varchar}})"
-    data = "list_transform(list_filter({named}, lambda c: c.name = n), lambda c: c.data)"
+    return f"list_transform({own}, lambda c: {{'name': {_NAME}, 'data': c.data::varchar}})"
+
+
+def own_contexts_json(own: str) -> str:
+    """The JSON text of an object: name of the schema -> array of what its contexts hold.
+
+    Args:
+        own: a list as of `own_contexts_sql`; null where it is empty.
+    """
+    data = f"list_transform(list_filter({own}, lambda c: c.name = n), lambda c: c.data)"
     arrays = (
-        f"list_transform(list_sort(list_distinct(list_transform({named}, lambda c: c.name))), "
-        f"lambda n: to_json(n) || ':[' || array_to_string({data.format(named=named)}, ',') || ']')"
+        f"list_transform(list_sort(list_distinct(list_transform({own}, lambda c: c.name))), "
+        f"lambda n: to_json(n) || ':[' || array_to_string({data}, ',') || ']')"
     )
     return f"case when len({own}) > 0 then '{{' || array_to_string({arrays}, ',') || '}}' end"

@@ -63,3 +63,9 @@
         or events.price is not null
         or events.quantity is not null
 {%- endmacro %}
+
+{# The clicks among events: one for each impression id, and each event without one. #}
+{% macro click_count(events) -%}
+    count(distinct {{ events }}.impression_id) filter (where {{ events }}.role = 'click')
+    + count(*) filter (where {{ events }}.role = 'click' and {{ events }}.impression_id is null)
+{%- endmacro %}

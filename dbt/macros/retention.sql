@@ -39,3 +39,19 @@
                 + month({{ later }}) - month({{ start }})
     end
 {%- endmacro %}
+
+{# Each date of the period that begins on `start`, a row each. #}
+{% macro dates_of_period(period, start) -%}
+    cast(unnest(generate_series(
+        cast({{ start }} as timestamp),
+        cast({{ period_after(period, start, 1) }} as timestamp) - interval 1 day,
+        interval 1 day
+    )) as date)
+{%- endmacro %}
+
+{# The date with which `kpi_daily` ends; `as_of` is the CTE of `latest_closed_date`. #}
+{% macro last_shown_date(as_of) -%}
+    select greatest(max(days.report_date), any_value({{ as_of }}.as_of_date)) as last_date
+    from {{ ref_beside('int_kpi_days') }} as days
+    cross join {{ as_of }}
+{%- endmacro %}

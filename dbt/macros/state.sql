@@ -47,3 +47,10 @@
     from duckdb_tables()
     where database_name = 'scratch'
 {%- endmacro %}
+
+{# The as_of date of the tables as they stand: the latest arrival date that is closed. #}
+{% macro latest_closed_date() -%}
+    select max(arrival_date) as as_of_date
+    from {{ source('inputs', 'log_days') }}
+    where is_closed
+{%- endmacro %}

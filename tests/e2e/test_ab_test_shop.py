@@ -7,7 +7,6 @@ The log is one file with a bucket beside each click. It is landed twice: as clic
 met.
 """
 
-import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,7 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dagster_project.state import StatePaths
 from tests.e2e.command import begun, load_and_build, served
+from tests.landed_days import land
 
 SETTINGS = """\
 sources:
@@ -60,12 +61,9 @@ def users(shared_data: Path) -> pd.DataFrame:
 def results(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The rows of all users, by metric and variant."""
     home = begun(tmp_path_factory.mktemp("ab"), SETTINGS)
+    content = (shared_data / "clickstream_simple_shop" / "ab_test_demo.csv.gz").read_bytes()
     for source in ("shop", "test"):
-        folder = home / "landing" / source / str(LAST)
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(
-            shared_data / "clickstream_simple_shop" / "ab_test_demo.csv.gz", folder / "a.csv.gz"
-        )
+        land(StatePaths(home), f"{source}/{LAST}/a.csv.gz", content)
     load_and_build(home, families=["experiments"])
     with served(home) as con:
         found = con.execute("from marts.experiment_results where segment = 'all'").df()

@@ -19,6 +19,7 @@ from tests.e2e.retention_by_pandas import (
     assert_lifecycle_equals,
     retention,
 )
+from tests.landed_days import land
 
 # The contract takes nothing from before 2000 unless the settings say so.
 SETTINGS = """\
@@ -53,9 +54,7 @@ def rows(shared_data: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def home(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = begun(tmp_path_factory.mktemp("cdnow"), SETTINGS)
-    folder = home / "landing" / "cdnow" / str(LAST)
-    folder.mkdir(parents=True)
-    rows.to_csv(folder / "purchases.csv", index=False)
+    land(StatePaths(home), f"cdnow/{LAST}/purchases.csv", rows.to_csv(index=False).encode())
     load_and_build(home)
     return home
 

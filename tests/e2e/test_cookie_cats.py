@@ -7,7 +7,6 @@ The data set has a row a player and no times. One day for all is made up: a play
 comes back on the first and the seventh day after if the row says so. It has no orders.
 """
 
-import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,12 +14,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from dagster_project.state import StatePaths
 from tests.e2e.command import begun, load_and_build, served
 from tests.e2e.retention_by_pandas import (
     assert_cohorts_equal,
     assert_lifecycle_equals,
     retention,
 )
+from tests.landed_days import land
 
 SETTINGS = """\
 sources:
@@ -65,13 +66,11 @@ def visits(players: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def home(shared_data: Path, visits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = begun(tmp_path_factory.mktemp("cats"), SETTINGS)
-    for source in ("test", "game"):
-        (home / "landing" / source / str(LAST)).mkdir(parents=True)
-    file = shared_data / "ab_cookie_cats" / "cookie_cats.csv.gz"
-    shutil.copy(file, home / "landing" / "test" / str(LAST) / "players.csv.gz")
+    paths, file = StatePaths(home), shared_data / "ab_cookie_cats" / "cookie_cats.csv.gz"
+    land(paths, f"test/{LAST}/players.csv.gz", file.read_bytes())
     back = visits[visits["date"] > MET].rename(columns={"person": "userid"})
     back = back.assign(at=back["date"].map("{} 12:00:00".format))
-    back.to_csv(home / "landing" / "game" / str(LAST) / "visits.csv", index=False)
+    land(paths, f"game/{LAST}/visits.csv", back.to_csv(index=False).encode())
     load_and_build(home, families=["experiments"])
     return home
 

@@ -20,6 +20,7 @@ from tests.e2e.retention_by_pandas import (
     retention,
 )
 from tests.e2e.steps_by_pandas import assert_steps_of_one_name_equal
+from tests.landed_days import land
 
 # The contract takes nothing from before 2000 unless the settings say so.
 SETTINGS = """\
@@ -40,11 +41,9 @@ FIRST, LAST = date(1997, 9, 20), date(1998, 4, 22)
 @pytest.fixture(scope="module")
 def home(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = begun(tmp_path_factory.mktemp("films"), SETTINGS)
-    folder = home / "landing" / "films" / str(LAST)
-    folder.mkdir(parents=True)
     # The file is a table with tabs, whatever its name ends in.
     content = (shared_data / "recsys_ml100k" / "ml-100k.inter.gz").read_bytes()
-    (folder / "ratings.tsv.gz").write_bytes(content)
+    land(StatePaths(home), f"films/{LAST}/ratings.tsv.gz", content)
     load_and_build(home)
     return home
 

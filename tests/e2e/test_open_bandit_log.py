@@ -14,7 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dagster_project.state import StatePaths
 from tests.e2e.command import begun, load_and_build, served
+from tests.landed_days import land
 
 # What stands above an item is not in the log, so each place is a list of its own.
 SOURCE = """\
@@ -60,11 +62,10 @@ def shown(shared_data: Path) -> pd.DataFrame:
 def home(shown: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = begun(tmp_path_factory.mktemp("bandit"), SETTINGS)
     for policy, rows in shown.groupby("policy"):
-        folder = home / "landing" / policy / str(AS_OF)
-        folder.mkdir(parents=True)
         clicked = rows[rows["click"] == 1]
         for kind, some in (("shown", rows), ("clicked", clicked)):
-            some[COLUMNS].assign(kind=kind).to_csv(folder / f"{kind}.csv", index=False)
+            content = some[COLUMNS].assign(kind=kind).to_csv(index=False).encode()
+            land(StatePaths(home), f"{policy}/{AS_OF}/{kind}.csv", content)
     load_and_build(home, families=["bandits"])
     return home
 

@@ -15,6 +15,7 @@ import pytest
 from crawleruseragents import is_crawler
 from ua_parser import parse_device
 
+from dagster_project.state import StatePaths
 from tests.e2e.access_log_by_shlex import is_page, parse_hits, path_of
 from tests.e2e.command import begun, load_and_build, served
 from tests.e2e.retention_by_pandas import (
@@ -23,6 +24,7 @@ from tests.e2e.retention_by_pandas import (
     retention,
 )
 from tests.e2e.steps_by_pandas import assert_steps_of_one_name_equal
+from tests.landed_days import land
 
 MOST = 12
 SETTINGS = f"""\
@@ -50,10 +52,8 @@ def is_machine(agent: str) -> bool:
 @pytest.fixture(scope="module")
 def home(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = begun(tmp_path_factory.mktemp("weblog"), SETTINGS)
-    folder = home / "landing" / "web" / str(LAST)
-    folder.mkdir(parents=True)
     content = (shared_data / "weblog_apache" / "apache_logs.gz").read_bytes()
-    (folder / "access.log.gz").write_bytes(content)
+    land(StatePaths(home), f"web/{LAST}/access.log.gz", content)
     load_and_build(home)
     return home
 

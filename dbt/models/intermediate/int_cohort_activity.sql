@@ -22,11 +22,7 @@ dates as (
     select
         period,
         active_date,
-        cast(unnest(generate_series(
-            cast(active_date as timestamp),
-            cast({{ period_after('period', 'active_date', 1) }} as timestamp) - interval 1 day,
-            interval 1 day
-        )) as date) as report_date,
+        {{ dates_of_period('period', 'active_date') }} as report_date,
     from {{ ref('int_touched_periods') }}
 
 ),

@@ -165,8 +165,8 @@ click_counts as (
         report_date,
         '{{ dimension }}' as dimension,
         {{ dimension }} as value,
-        count(distinct impression_id) + count(*) filter (where impression_id is null) as clicks,
-    from {{ 'category_facts' if dimension == 'category' else 'facts' }}
+        {{ click_count('events') }} as clicks,
+    from {{ 'category_facts' if dimension == 'category' else 'facts' }} as events
     where role = 'click'
     group by report_date, {{ dimension }}
     {{ 'union all' if not loop.last }}

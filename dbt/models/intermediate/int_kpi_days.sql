@@ -50,8 +50,7 @@ event_counts as (
             sum(coalesce(interactions.line_count, 1)) filter (where events.role = 'impression')
             as bigint
         ) as impressions,
-        count(distinct events.impression_id) filter (where events.role = 'click')
-        + count(*) filter (where events.role = 'click' and events.impression_id is null) as clicks,
+        {{ click_count('events') }} as clicks,
     from events
     left join interactions on events.event_key = interactions.event_key
     group by events.report_date

@@ -33,11 +33,7 @@ dates as (
         period,
         active_date,
         is_own,
-        cast(unnest(generate_series(
-            cast(read_date as timestamp),
-            cast({{ period_after('period', 'read_date', 1) }} as timestamp) - interval 1 day,
-            interval 1 day
-        )) as date) as report_date,
+        {{ dates_of_period('period', 'read_date') }} as report_date,
     from reads
 
 ),

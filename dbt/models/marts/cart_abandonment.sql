@@ -5,9 +5,7 @@ with
 
 as_of as (
 
-    select max(arrival_date) as as_of_date
-    from {{ source('inputs', 'log_days') }}
-    where is_closed
+    {{ latest_closed_date() }}
 
 ),
 

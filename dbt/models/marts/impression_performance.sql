@@ -67,8 +67,7 @@ counts as (
         cast(coalesce(
             sum(coalesce(lines.line_count, 1)) filter (where placed.role = 'impression'), 0
         ) as bigint) as impressions,
-        count(distinct placed.impression_id) filter (where placed.role = 'click')
-        + count(*) filter (where placed.role = 'click' and placed.impression_id is null) as clicks,
+        {{ click_count('placed') }} as clicks,
     from placed
     left join lines on placed.event_key = lines.event_key
     group by placed.report_date, placed.kind, placed.placement

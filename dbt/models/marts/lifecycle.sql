@@ -6,17 +6,13 @@ with
 
 as_of as (
 
-    select max(arrival_date) as as_of_date
-    from {{ source('inputs', 'log_days') }}
-    where is_closed
+    {{ latest_closed_date() }}
 
 ),
 
 calendar as (
 
-    select greatest(max(days.report_date), any_value(as_of.as_of_date)) as last_date
-    from {{ ref_beside('int_kpi_days') }} as days
-    cross join as_of
+    {{ last_shown_date('as_of') }}
 
 ),
 

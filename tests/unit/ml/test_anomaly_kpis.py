@@ -1,15 +1,13 @@
 """KPI series by dimension: what explains a change, planted drops, days without a value."""
 
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn.metrics import average_precision_score
 
-from ml.anomalies import AnomalyRun, score_anomalies
-from ml.anomaly_files import FILE_ACCESSES_SCHEMA
 from ml.anomaly_kpis import (
     DIMENSION_KPIS_SCHEMA,
     KPIS_SCHEMA,
@@ -20,10 +18,9 @@ from ml.anomaly_kpis import (
     filled,
     find_cause,
 )
-from ml.anomaly_logins import LOGINS_SCHEMA
 from ml.anomaly_series import SeriesScore, score_series
+from tests.unit.ml.kpi_scores import AS_OF, rows_of, scored
 
-AS_OF = date(2026, 3, 5)
 DAYS = 80
 CHANNELS = {"Email": 150.0, "Organic Search": 500.0, "Paid Search": 300.0, "Direct": 50.0}
 DEVICES = {"mobile": 0.6, "desktop": 0.4}
@@ -63,20 +60,6 @@ def tables(
         pa.Table.from_pylist(totals, schema=KPIS_SCHEMA),
         pa.Table.from_pylist(parts, schema=DIMENSION_KPIS_SCHEMA),
     )
-
-
-def scored(totals: pa.Table, parts: pa.Table) -> AnomalyRun:
-    return score_anomalies(
-        LOGINS_SCHEMA.empty_table(),
-        FILE_ACCESSES_SCHEMA.empty_table(),
-        totals,
-        AS_OF,
-        by_dimension=parts,
-    )
-
-
-def rows_of(run: AnomalyRun) -> dict[tuple[str, str], dict]:
-    return {(row["entity_type"], row["entity_id"]): row for row in run.scores.to_pylist()}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,20 +1,17 @@
 """Ratio KPIs: which are scored, what explains a change, and flags for nothing."""
 
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml.anomalies import AnomalyRun, score_anomalies
-from ml.anomaly_files import FILE_ACCESSES_SCHEMA
 from ml.anomaly_kpis import DIMENSION_KPIS_SCHEMA, KPIS_SCHEMA, DimensionParams, Series
-from ml.anomaly_logins import LOGINS_SCHEMA
 from ml.anomaly_ratios import RatioParams, explain_ratio_cause, find_ratio_cause, scored_ratios
 from ml.anomaly_series import SeriesScore, score_series
+from tests.unit.ml.kpi_scores import AS_OF, rows_of, scored
 
-AS_OF = date(2026, 3, 5)
 DAYS = 80
 METRIC = "visitor_conversion_rate"
 # Visitors a day, and how many of a hundred buy.
@@ -64,20 +61,6 @@ def tables(
         pa.Table.from_pylist(totals, schema=KPIS_SCHEMA),
         pa.Table.from_pylist(parts, schema=DIMENSION_KPIS_SCHEMA),
     )
-
-
-def scored(totals: pa.Table, parts: pa.Table) -> AnomalyRun:
-    return score_anomalies(
-        LOGINS_SCHEMA.empty_table(),
-        FILE_ACCESSES_SCHEMA.empty_table(),
-        totals,
-        AS_OF,
-        by_dimension=parts,
-    )
-
-
-def rows_of(run: AnomalyRun) -> dict[tuple[str, str], dict]:
-    return {(row["entity_type"], row["entity_id"]): row for row in run.scores.to_pylist()}
 
 
 SIGNED = r"([+-][\d,]*\d\.\d+)"
