@@ -76,10 +76,14 @@ class _Made:
         tables: Mapping[str, pa.Table],
         drift: str = "",
         state: Mapping[str, bytes] | None = None,
+        others: Mapping[str, GateDecision] | None = None,
     ) -> "_Made":
-        """By a model that is served where the gate finds it better than its baseline."""
+        """By a model that is served where the gate finds it better than its baseline.
+
+        Gates of other models on the same card, by model, decide on parts of what is served.
+        """
         warning = "" if gate.served == "model" else gate.reason
-        gates = {"": gate}
+        gates = {"": gate} | dict(others or {})
         reason = gate.reason
         return cls(metrics, gate.served, reason, warning, card, tables, drift, gates, state or {})
 
@@ -126,12 +130,16 @@ def _recommend(
         make_week,
         state_bytes,
     )
+    from ml.segment_comparison import SEGMENTS
 
     def made(day: date, run: Any) -> _Made:
         tables = {"recommendations": run.recommendations, "similar_products": run.similar_products}
         state = state_bytes(run, made_from(params, inputs, seen[day]))
         files = {STATE_FILE: state}
-        return _Made.gated(run.metrics, run.gate, run.card_bytes(), tables, state=files)
+        others = {SEGMENTS: run.state.choice.segments}
+        return _Made.gated(
+            run.metrics, run.gate, run.card_bytes(), tables, state=files, others=others
+        )
 
     found = make_week(inputs, params, models, seen, week)
     return _MadeDays({day: made(day, run) for day, run in found.runs.items()}, found.truths)
@@ -196,7 +204,7 @@ def analyse_experiments(
 
     window = settings.settings.training_window_days
     plans = {
-        name: ExperimentPlan(one.control, dict(one.variants), one.units)
+        name: ExperimentPlan(one.control, dict(one.variants), one.units, dict(one.policies))
         for name, one in settings.experiments.items()
     }
     params = ExperimentParams(plans=plans)
@@ -239,7 +247,7 @@ def _predict(params: Any, inputs: ModelInputs, day: date) -> _Made:
     warning = "" if run.served == "model" else run.reason
     tables = {"clv_predictions": run.clv_predictions, "churn_risk": run.churn_risk}
     drift = say(run.shifts, "buyers are unlike those of some weeks before")
-    gates = run.validation.gates
+    gates = {f"lifetime_{part}": gate for part, gate in run.validation.gates.items()}
     return _Made(
         run.metrics, run.served, run.reason, warning, run.card_bytes(), tables, drift, gates
     )

@@ -25,7 +25,6 @@ from scipy import special
 
 FloatArray = npt.NDArray[np.float64]
 Method = Literal["holt_winters", "weekday_median"]
-WEEK = 7
 # A slope seen over two weeks is half noise: in simulation all of it gave an average precision of
 # .80, half .85, none .84 (the seed that set it).
 _SLOPE_TRUST = 0.5
@@ -45,7 +44,7 @@ class SeriesParams:
     """Settings of the forecasts.
 
     Attributes:
-        min_history: days with a value before a day is scored, at least 14.
+        min_history: days with a value before a day is scored, at least two seasons.
         error_days: the last so many errors give the scale.
         level: share of an error that moves the level.
         trend: share of an error that moves the trend, per day.
@@ -55,6 +54,7 @@ class SeriesParams:
         min_relative_scale: a deviation is never taken for less than this share of the value.
         holiday_spread: standard deviation of what a holiday does before one was seen, as a share of
             the value (in logarithms where these are worked in).
+        season_length: places in a season, the days of a week.
         max_p_value: flags; two-sided, so one false alarm in 2,000 series-days if errors are normal.
             A fixed bar, as the number of series is fixed and small: 0.2 a series-year.
     """
@@ -68,12 +68,16 @@ class SeriesParams:
     same_weekdays: int = 4
     min_relative_scale: float = 0.01
     holiday_spread: float = 0.5
+    season_length: int = 7
     max_p_value: float = 0.0005
 
     def __post_init__(self) -> None:
         """Refuse too short a history."""
-        if self.min_history < 2 * WEEK:
-            raise ValueError(f"min_history must be at least 14 days, not {self.min_history}")
+        if self.season_length < 1:
+            raise ValueError(f"season_length must be at least 1, not {self.season_length}")
+        if self.min_history < 2 * self.season_length:
+            least = 2 * self.season_length
+            raise ValueError(f"min_history must be at least {least} days, not {self.min_history}")
 
 
 @dataclass(frozen=True)
@@ -188,20 +192,20 @@ class _HoltWinters:
         self.params = params
         days = np.arange(len(start))
         known = ~np.isnan(start)
-        gaps = (start[WEEK:] - start[:-WEEK]) / WEEK
-        gaps = gaps[~np.isnan(gaps)]
+        length = params.season_length
+        changes = start[length:] - start[:-length]
+        changes = changes[~np.isnan(changes)]
+        gaps = changes / length
         self.slope = _SLOPE_TRUST * float(np.median(gaps)) if len(gaps) else 0.0
         flat = start - self.slope * days
         level = float(np.median(flat[known]))
         # A fit of nine figures to 14 values leaves errors that are too small. The change over a
         # week has twice the variance of a value, a forecast from two weeks one and a half times.
-        changes = start[WEEK:] - start[:-WEEK]
-        changes = changes[~np.isnan(changes)]
         spread = changes - (np.median(changes) if len(changes) else 0.0)
         self.start_errors = spread * math.sqrt(1.5 / 2)
-        weekday = (days + first_weekday) % WEEK
-        self.season = [0.0] * WEEK
-        for w in range(WEEK):
+        weekday = (days + first_weekday) % length
+        self.season = [0.0] * length
+        for w in range(length):
             of_day = flat[known & (weekday == w)]
             if len(of_day):
                 self.season[w] = float(np.median(of_day)) - level
@@ -228,13 +232,16 @@ class _WeekdayMedian:
 
     def __init__(self, start: FloatArray, first_weekday: int, params: SeriesParams) -> None:
         """Start from the first days."""
-        self.past: list[deque[float]] = [deque(maxlen=params.same_weekdays) for _ in range(WEEK)]
-        self.any_day: deque[float] = deque(maxlen=WEEK)
+        self.length = params.season_length
+        self.past: list[deque[float]] = [
+            deque(maxlen=params.same_weekdays) for _ in range(self.length)
+        ]
+        self.any_day: deque[float] = deque(maxlen=self.length)
         errors = []
         for day, value in enumerate(start.tolist()):
             if math.isnan(value):
                 continue
-            weekday = (day + first_weekday) % WEEK
+            weekday = (day + first_weekday) % self.length
             if self.past[weekday]:
                 errors.append(value - self.forecast(weekday))
             self._keep(weekday, value)
@@ -294,7 +301,7 @@ def _run(
     holidays = _Holidays(params.holiday_spread * size)
     found = []
     for day in range(begin, len(series)):
-        weekday = (day + first_weekday) % WEEK
+        weekday = (day + first_weekday) % params.season_length
         scale = max(_scale(errors), floor)
         value = float(series[day])
         if math.isnan(value):

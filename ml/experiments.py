@@ -29,7 +29,7 @@ from ml.experiment_statistics import (
     sample_ratio_p_value,
 )
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 NUMBERS: Final = ("numerator", "denominator", "numerator_before", "denominator_before")
 _PAIRS: Final = tuple(combinations_with_replacement(range(len(NUMBERS)), 2))
 _SUMS: Final = tuple(f"sum_{name}" for name in NUMBERS)
@@ -50,7 +50,7 @@ _MEASURES: Final = (
 )  # fmt: skip
 EXPERIMENT_STATISTICS_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("experiment", "metric", "segment", "variant", "control")]
-    + [("is_control", pa.bool_())]
+    + [("policy", pa.string()), ("is_control", pa.bool_())]
     + [(name, pa.int64()) for name in ("units", "control_units", "contaminated_units")]
     + [(name, pa.float64()) for name in _MEASURES]
     + [(name, pa.timestamp("us")) for name in ("first_exposed_at", "last_exposed_at")]
@@ -68,11 +68,13 @@ class ExperimentPlan:
             first by name.
         weights: share of units that each variant should get, in any common scale; else equal.
         units: number of units that were planned for; the sequential interval is narrowest there.
+        policies: variant -> the policy of `slot_policies` that chooses its recommendations.
     """
 
     control: str | None = None
     weights: dict[str, float] = field(default_factory=dict)
     units: int | None = None
+    policies: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,7 @@ def _family_rows(
         yield {
             **{name: base[name] for name in names},
             **shared,
+            "policy": family.plan.policies.get(family.control),
             "is_control": True,
             "mean": mean,
             "control_mean": mean,
@@ -259,6 +262,7 @@ def _family_rows(
         yield {
             **{name: family.rows[variant][name] for name in names},
             **shared,
+            "policy": family.plan.policies.get(variant),
             "is_control": False,
             **{name: _number(values[place]) for name, values in measures.items()},
             "method": _method(bool(is_adjusted[place]), count, family.tuning_units),

@@ -54,10 +54,10 @@ def version_rows(
 
     Args:
         family: folder of the card.
-        card: as `make_card` puts it together, read back from JSON; `champion` names what is
-            served where a family has several models.
-        gates: decisions by the part of the card's model that each is on; the part is empty where
-            there is one decision for all. Without any, the card's own word is the row.
+        card: as `make_card` puts it together, read back from JSON; `champion` names what the family
+            is served by where it has several models.
+        gates: decisions by the model that each is on, empty for the family's own. Without any, the
+            card's own word is the row.
         log_sha256: of the log up to the partition.
         card_path: of the card, within the state folder.
 
@@ -81,13 +81,16 @@ def version_rows(
         "log_sha256": log_sha256,
         "card_path": card_path,
     }
-    own = {"model": family, "served": card["gate"]["served"], "gate_reason": card["gate"]["reason"]}
-    found = [
-        {"model": f"{card['name']}_{part}" if part else family} | _decision(gate)
-        for part, gate in sorted(gates.items())
-    ]
+    own = {"served": card["gate"]["served"], "gate_reason": card["gate"]["reason"]}
+    decided = {model: _decision(gate) for model, gate in gates.items()} or {"": own}
     rows = [
-        shared | row | {"champion": card.get("champion", row["served"])} for row in found or [own]
+        shared
+        | decision
+        | {
+            "model": model or family,
+            "champion": decision["served"] if model else card.get("champion", decision["served"]),
+        }
+        for model, decision in sorted(decided.items())
     ]
     return pa.Table.from_pylist(rows, schema=MODEL_VERSIONS_SCHEMA)
 

@@ -104,6 +104,7 @@ funnels:
 #     control: control                     # else the variant named control, else the first by name
 #     variants: {control: 90, treatment: 10}   # shares that persons should fall into
 #     units: 20000                         # persons planned for, of all variants together
+#     policies: {treatment: linucb}        # who chooses its recommendations: ml.policy_experiments
 # Behaviour that asks for a response; records/outbox holds what is to be sent.
 triggers:
   smartphones_compared:

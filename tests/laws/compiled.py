@@ -43,7 +43,8 @@ def on_tables(sql: str) -> str:
         "(select * from inputs.events"
         " where arrival_date in (select arrival_date from staging.int_work_set))",
     )
-    return re.sub(r"read_parquet\(getvariable\('ml_(\w+)_files'\)\)", r"inputs.\1", sql)
+    by_name = r"(?:, union_by_name = true)?"
+    return re.sub(rf"read_parquet\(getvariable\('ml_(\w+)_files'\){by_name}\)", r"inputs.\1", sql)
 
 
 @cache

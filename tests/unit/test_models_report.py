@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.models_report import of_gate
+from benchmarks.report_line import of_gate
 from ml.gate import decide
 
 

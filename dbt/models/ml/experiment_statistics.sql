@@ -18,6 +18,7 @@ files as (
         segment,
         variant,
         control,
+        policy,
         is_control,
         units,
         control_units,

@@ -77,10 +77,14 @@ def consent_daily(facts: Facts, as_of: date | None) -> list[Row]:
     last = max([*dates, as_of] if as_of else dates)
     table = []
     for purpose, persons in told.items():
-        day = min(day for days in persons.values() for day in days)
+        told_on: dict[date, dict[str, bool]] = defaultdict(dict)
+        for who, answers_of_days in persons.items():
+            for day, is_granted in answers_of_days.items():
+                told_on[day][who] = is_granted
+        day = min(told_on)
         before: dict[str, bool] = {}
         while day <= last:
-            now = before | {who: days[day] for who, days in persons.items() if day in days}
+            now = before | told_on.get(day, {})
             consenting = sum(now.values())
             table.append(
                 {

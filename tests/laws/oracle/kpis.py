@@ -197,13 +197,13 @@ def kpi_daily(facts: Facts, as_of: date | None) -> list[Row]:
     table = []
     cumulative = Decimal(0)
     buyers: set[str] = set()
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
+    dates = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    for number, day in enumerate(dates):
         row = with_ratios(cells[day, ""].as_row() if (day, "") in cells else Cell().as_row())
         row["report_date"] = day
         for name, length in (("dau", 1), ("wau", 7), ("mau", 30)):
-            window = [active.get(day - timedelta(days=back), set()) for back in range(length)]
-            row[name] = len(set().union(*window))
+            window = dates[max(0, number + 1 - length) : number + 1]
+            row[name] = len(set().union(*(active[one] for one in window if one in active)))
         row["ordering_persons"] = len(ordering[day])
         row["repeat_ordering_persons"] = len(repeating[day])
         cumulative += row["net_revenue"]

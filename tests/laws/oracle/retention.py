@@ -154,9 +154,15 @@ def lifecycle(facts: Facts, as_of: date | None) -> list[Row]:
     table = []
     for period in OFFSETS:
         active = [{first_date(period, one) for one in theirs} for theirs in persons]
-        start, before = min(map(min, active)), date.min
+        # Who was active neither in a period nor in the one before is nothing in it.
+        stands: dict[date, Counter[str | None]] = defaultdict(Counter)
+        for theirs in active:
+            for one in theirs | {next_period(period, one) for one in theirs}:
+                before = first_date(period, one - DAY)
+                stands[one][standing(theirs, before, one)] += 1
+        start = min(stands)
         while start <= last:
-            found = Counter(standing(theirs, before, start) for theirs in active)
+            found = stands[start]
             counts = {f"{name}_persons": found[name]
                       for name in ("new", "returning", "resurrected", "dormant")}  # fmt: skip
             came = found["new"] + found["resurrected"]

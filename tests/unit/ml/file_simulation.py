@@ -89,13 +89,18 @@ def simulate(
     size: int = 15,
     days: int = 60,
     share: float = 0.01,
+    *,
+    is_blurred: bool = True,
 ) -> tuple[pa.Table, dict[tuple[str, int], str]]:
-    """Return accesses (the last 20 days are scored) and (person_id, day since 1970) -> kind."""
+    """Return accesses (the last 20 days are scored) and (person_id, day since 1970) -> kind.
+
+    Not blurred, everybody works for one department, as always and on a device of their own.
+    """
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
     planted: dict[tuple[str, int], str] = {}
     for number in range(departments * size):
-        for day in _days(rng, number, departments, size, days):
+        for day in _days(rng, number, departments, size, days, blur=float(is_blurred)):
             if day.number >= 10 and rng.random() < share:
                 kind = str(rng.choice(np.array(kinds)))
                 planted[f"p{number}", START // DAY + day.number] = kind
@@ -114,11 +119,11 @@ def simulate(
 
 
 def _days(
-    rng: np.random.Generator, number: int, departments: int, size: int, days: int
+    rng: np.random.Generator, number: int, departments: int, size: int, days: int, blur: float
 ) -> list[_Day]:
     """The working days of a person, before anything is planted."""
     department = number // size
-    helps = int(rng.integers(departments)) if rng.random() < 0.1 else department
+    helps = int(rng.integers(departments)) if rng.random() < 0.1 * blur else department
     project, project_day = int(rng.integers(departments)), int(rng.integers(days))
     usual, hour = rng.gamma(4, 3), rng.normal(8.5, 0.7)
     homes, liked = 2, rng.dirichlet(np.full(FOLDERS, 0.8))
@@ -126,12 +131,12 @@ def _days(
     for day in range(days):
         if day % 7 >= 5 or rng.random() < 0.1:
             continue
-        homes += rng.random() < 0.01
-        quarter_ends = 3 if rng.random() < 0.01 else 1
+        homes += rng.random() < 0.01 * blur
+        quarter_ends = 3 if rng.random() < 0.01 * blur else 1
         places = []
         for _ in range(quarter_ends * (1 + rng.negative_binomial(3, 3 / (3 + usual)))):
             of = helps if rng.random() < 0.3 else department
-            if abs(day - project_day) < 4 and rng.random() < 0.1:
+            if abs(day - project_day) < 4 and rng.random() < 0.1 * blur:
                 of = project
             chance = rng.random()
             own, common = f"/home/{number}/{rng.integers(homes)}", f"/common/{rng.integers(COMMON)}"
@@ -141,8 +146,8 @@ def _days(
         found.append(
             _Day(
                 number=day,
-                begin=hour + rng.normal(0, 0.5) + (6 if rng.random() < 0.02 else 0),
-                device=f"loan{rng.integers(10)}" if rng.random() < 0.01 else f"pc{number}",
+                begin=hour + rng.normal(0, 0.5) + (6 if rng.random() < 0.02 * blur else 0),
+                device=f"loan{rng.integers(10)}" if rng.random() < 0.01 * blur else f"pc{number}",
                 accesses=[(one, rng.random() < 0.06, rng.random() < 0.01) for one in places],
                 elsewhere=[f"/team/{other}/{i}" for i in range(FOLDERS)],
                 colleague=(number + 1 + int(rng.integers(departments * size - 1)))

@@ -139,3 +139,10 @@ def test_a_control_alone_is_compared_with_nothing_and_warns_of_nothing():
     run = analysed(moments_row("control", units(1, 10)))
     assert of(run, "control")["mean"] == pytest.approx(10, abs=1)
     assert run.statistics.num_rows == 1
+
+
+def test_a_variant_names_the_policy_that_was_declared_for_it():
+    rows = [moments_row("control", units(1, 10)), moments_row("b", units(2, 11))]
+    run = analysed(*rows, plans={"x": ExperimentPlan(policies={"b": "linucb"})})
+    assert (of(run, "control")["policy"], of(run, "b")["policy"]) == (None, "linucb")
+    assert of(analysed(*rows), "b")["policy"] is None

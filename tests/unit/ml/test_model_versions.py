@@ -42,8 +42,8 @@ def rows(of_card, gates):
     return table.to_pylist()
 
 
-def test_each_gated_part_has_a_row_with_the_figures_of_its_gate():
-    orders, value = rows(card(), {"value": NOT_COMPARED, "orders": BETTER})
+def test_each_gated_model_has_a_row_with_the_figures_of_its_gate():
+    orders, value = rows(card(), {"lifetime_value": NOT_COMPARED, "lifetime_orders": BETTER})
     assert (orders["model"], value["model"]) == ("lifetime_orders", "lifetime_value")
     assert (orders["served"], orders["gate_value"], orders["gate_baseline_value"]) == (
         "model", 0.5, 0.25,
