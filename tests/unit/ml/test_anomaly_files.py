@@ -20,7 +20,7 @@ from ml.anomaly_files import (
     explain_files,
     score_file_access,
 )
-from tests.unit.ml.file_simulation import NOT_TUNED, TUNED, simulate
+from tests.unit.ml.file_simulation import NOT_TUNED, PLANTED, TUNED, simulate
 
 MONDAY = datetime(2026, 1, 5, 9, tzinfo=UTC).replace(tzinfo=None)
 
@@ -53,9 +53,11 @@ SEEDS = (4, 5)
 
 
 @cache
-def simulated(kinds: tuple[str, ...], seed: int = SEEDS[0]) -> tuple[FileScores, np.ndarray]:
+def simulated(
+    kinds: tuple[str, ...], seed: int = SEEDS[0], *, is_blurred: bool = True
+) -> tuple[FileScores, np.ndarray]:
     """Scores, and the kind planted on each day, '' where none is."""
-    table, planted = simulate(seed, kinds)
+    table, planted = simulate(seed, kinds, is_blurred=is_blurred)
     found = score_file_access(table)
     days = zip(found.person_ids, found.days, strict=True)
     return found, np.array([planted.get((person, int(day)), "") for person, day in days])
@@ -161,6 +163,14 @@ def test_planted_days_are_ranked_first(
     assert surprise > precision
     for baseline in (-forest.score_samples(counts), rule):
         assert surprise > average_precision_score(truth, baseline) + 0.2
+
+
+def test_without_what_blurs_all_kinds_are_ranked_first_and_flags_are_right() -> None:
+    found, kind = simulated(tuple(PLANTED), is_blurred=False)
+    truth, flags = kind[found.is_scored] != "", found.is_anomaly[found.is_scored]
+    assert average_precision_score(truth, found.scores[found.is_scored]) > 0.9
+    assert truth[flags].mean() > 0.95
+    assert flags[truth].mean() > 0.6
 
 
 def test_most_of_what_settings_were_chosen_by_is_flagged_and_some_of_the_rest() -> None:

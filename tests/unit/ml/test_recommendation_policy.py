@@ -130,6 +130,24 @@ def test_a_step_from_other_products_alone_is_a_full_fit(anchor):
     assert found.tobytes() == full.item_factors.tobytes()
 
 
+def test_a_product_that_vanished_is_listed_nowhere_and_a_new_one_is(anchor):
+    """The step before knew the one, and not the other."""
+    tuesday = MONDAY + DAY
+    table = shop(tuesday)
+    gone = "a000"
+    assert gone in anchor.product_ids
+    names = ["new" if one == gone else one for one in table["product_id"].to_pylist()]
+    place = table.schema.get_field_index("product_id")
+    today = table.set_column(place, "product_id", pa.array(names))
+    run = list_partition(fit_partition(prepare(today, NOTHING, tuesday, PLAIN), anchor))
+    assert gone not in run.product_ids
+    for listed in (run.recommendations, run.similar_products):
+        names = {name for column in listed.column_names if column.endswith("product_id")
+                 for name in listed[column].to_pylist()}  # fmt: skip
+        assert gone not in names
+        assert "new" in names
+
+
 def test_a_state_is_the_same_from_its_table_and_holds_no_person(anchor):
     table = anchor.to_table()
     again = RecommenderState.from_table(table)
