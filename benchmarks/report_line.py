@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.gate import GateDecision
+from ml.gate import GateDecision, standard_error
 from ml.likelihood import Z_95
 
 
@@ -51,4 +51,4 @@ def difference(gap: float, error: float) -> str:
 def paired(ours: np.ndarray, theirs: np.ndarray) -> str:
     """That of the mean difference of pairs."""
     gap = ours - theirs
-    return difference(gap.mean(), gap.std(ddof=1) / np.sqrt(len(gap)))
+    return difference(gap.mean(), standard_error(gap))

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import special
 
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.slot_impressions import LeftOut, date_of, slots_of, sorted_impressions
 from ml.slot_policies import POLICIES
 from ml.slot_values import (
@@ -112,8 +112,8 @@ def value_policies(
         {**row, "model_version": version} for one in everything for row in _rows(one, count, params)
     ]
     first, last = pc.min(known["event_date"]).as_py(), pc.max(known["event_date"]).as_py()
-    shared = {"data_from": first, "data_to": last, "model_version": version}
-    metrics = [{**row, **shared} for row in _metrics(rows, everything, left_out, count, revenue)]
+    measures = _measures(rows, everything, left_out, count, revenue)
+    metrics = metric_rows(measures, version, first, last)
     usable = sum(one.days.size for one in slots)
     reason = _reason(rows, period) if valued else _nothing(usable, left_out, params)
     warning = implausible(everything, params)
@@ -189,35 +189,32 @@ def _orders_of(daily: pa.Table, period: Period) -> tuple[int, float]:
     return int(counts[inside].sum()), float(revenue[inside].sum())
 
 
-def _metrics(
+def _measures(
     rows: Sequence[Row], slots: Sequence[ValuedSlot], left_out: LeftOut, orders: int, revenue: float
-) -> Iterator[Row]:
+) -> dict[tuple[str, str], tuple[float, float | None]]:
+    """What is known of the policies over all slots, and of the log, by model and metric."""
     if not slots:
-        return
-    for row in rows:
-        if row["list_id"] == ALL_SLOTS and row["position"] is None and row["method"] == "DR":
-            yield {
-                "model": f"bandit_{row['policy']}",
-                "metric": f"{row['reward']}_per_impression",
-                "value": row["value"],
-                "baseline_value": row["logged_value"],
-            }
-    found: dict[str, tuple[float | None, float | None]] = {
+        return {}
+    of_policies = {
+        (f"bandit_{row['policy']}", f"{row['reward']}_per_impression"): (
+            row["value"],
+            row["logged_value"],
+        )
+        for row in rows
+        if row["list_id"] == ALL_SLOTS and row["position"] is None and row["method"] == "DR"
+    }
+    of_log: dict[str, tuple[float | None, float | None]] = {
         f"mean_weight_{name}": (float(one.weights.mean()), 1.0)
         for name, one in slots[-1].checks.items()
     }
-    found["aov"] = (_number(revenue / orders) if orders else None, None)
-    found["impressions_per_order"] = (slots[-1].shown / orders if orders else None, None)
-    found["impressions_valued"] = (float(slots[-1].shown), None)
-    found["impressions_without_propensity"] = (float(left_out.without_propensity), None)
-    for metric, (value, baseline) in found.items():
-        if value is not None:
-            yield {
-                "model": "bandits",
-                "metric": metric,
-                "value": value,
-                "baseline_value": baseline,
-            }
+    of_log["aov"] = (_number(revenue / orders) if orders else None, None)
+    of_log["impressions_per_order"] = (slots[-1].shown / orders if orders else None, None)
+    of_log["impressions_valued"] = (float(slots[-1].shown), None)
+    of_log["impressions_without_propensity"] = (float(left_out.without_propensity), None)
+    found = of_policies | {("bandits", metric): pair for metric, pair in of_log.items()}
+    return {
+        name: (value, baseline) for name, (value, baseline) in found.items() if value is not None
+    }
 
 
 def _reason(rows: Sequence[Row], period: Period) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ml.cards import canonical_json, fingerprint, make_card, model_version
+from ml.cards import canonical_json, fingerprint, make_card, metric_rows, model_version
 from ml.experiment_statistics import (
     Comparison,
     Floats,
@@ -316,15 +316,9 @@ def _metrics(rows: Sequence[Row], running: int, mismatched: int, version: str) -
     if not rows:
         return []
     values = {"running_experiments": running, "sample_ratio_mismatches": mismatched}
-    return [
-        {
-            "model": "experiments",
-            "model_version": version,
-            "metric": metric,
-            "value": float(value),
-            "baseline_value": None,
-            "data_from": min(row["first_exposed_at"] for row in rows).date(),
-            "data_to": max(row["last_exposed_at"] for row in rows).date(),
-        }
-        for metric, value in values.items()
-    ]
+    return metric_rows(
+        {("experiments", metric): (float(value), None) for metric, value in values.items()},
+        version,
+        min(row["first_exposed_at"] for row in rows).date(),
+        max(row["last_exposed_at"] for row in rows).date(),
+    )

@@ -35,6 +35,12 @@ class GateDecision:
     standard_error: float | None = None
 
 
+def standard_error(values: npt.NDArray[np.float64]) -> float:
+    """Of the mean of values, (n,), from their own spread; 0 of fewer than two."""
+    n = len(values)
+    return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+
+
 def decide(
     metric: str,
     model: npt.NDArray[np.float64],
@@ -75,7 +81,7 @@ def decide(
         return GateDecision("baseline", reason, metric, mean, base, n)
     difference = model - baseline
     mean, base, gap = float(model.mean()), float(baseline.mean()), float(difference.mean())
-    error = float(difference.std(ddof=1) / np.sqrt(n))
+    error = standard_error(difference)
     served: Literal["model", "baseline"] = (
         "model" if gap > 0 and gap >= min_z * error else "baseline"
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml.als import solve_users
+from ml.cards import metric_rows
 from ml.list_comparison import IntArray, Scores, compare, find_truth
 from ml.recommender_inputs import Known, popularity_scores
 from ml.recommender_state import RecommenderState
@@ -53,19 +54,16 @@ def next_day_truth(before: Known, state: RecommenderState, after: pa.Table) -> l
         found = compare(scores, popular, before.matrix, before.excluded, truth, k, rule)
         measures |= found.against_popularity(name)
     by_model = {name: measures} | _of_segments(before, state, later)
-    return [
+    return metric_rows(
         {
-            "model": model,
-            "model_version": state.version,
-            "metric": f"next_day_{metric}",
-            "value": value,
-            "baseline_value": baseline,
-            "data_from": pc.min(later["event_date"]).as_py(),
-            "data_to": pc.max(later["event_date"]).as_py(),
-        }
-        for model, of_one in sorted(by_model.items())
-        for metric, (value, baseline) in sorted(of_one.items())
-    ]
+            (model, f"next_day_{metric}"): pair
+            for model, of_one in by_model.items()
+            for metric, pair in of_one.items()
+        },
+        state.version,
+        pc.min(later["event_date"]).as_py(),
+        pc.max(later["event_date"]).as_py(),
+    )
 
 
 def _of_segments(

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from scipy import special
 
 from ml.als import AlsParams, fit_als
-from ml.gate import decide
+from ml.gate import decide, standard_error
 from ml.interactions import build_matrix
 from ml.list_comparison import compare_ndcg
 from ml.recommender_backtest import Past
@@ -197,8 +197,7 @@ def choose_tried(
 
 def _against(name: str, values: npt.NDArray[np.float64], default: npt.NDArray[np.float64]) -> Tried:
     apart = values - default
-    error = float(apart.std(ddof=1) / np.sqrt(len(apart))) if len(apart) > 1 else 0.0
-    return Tried(name, float(values.mean()), float(apart.mean()), error)
+    return Tried(name, float(values.mean()), float(apart.mean()), standard_error(apart))
 
 
 def _too_few(past: Past, params: RecommendationParams) -> str:

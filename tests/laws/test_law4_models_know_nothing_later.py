@@ -31,18 +31,12 @@ BOUNDS = {
 BOUND = "arrival_date <= cast(getvariable('as_of_date') as date)"
 
 
-# What each family is trained by.
-TRAINED_BY = {
-    "recommendations": training.train_recommendations,
-    "anomaly_scores": training.score_anomalies,
-    "experiment_statistics": training.analyse_experiments,
-    "clv_predictions": training.predict_lifetime_value,
-    "purchase_propensity": training.score_purchases,
-    "next_products": training.rank_next_products,
-    "bandit_policies": training.value_bandit_policies,
-}
-# By which output a family is called where it has several.
-FAMILY_OF = {"purchase_outcomes": "purchase_propensity"}
+# By whom an output is made, where the family goes by another name.
+FAMILY_OF = {
+    "anomaly_scores": "anomalies", "experiment_statistics": "experiments",
+    "clv_predictions": "lifetime_value", "purchase_outcomes": "purchase_propensity",
+    "bandit_policies": "bandits",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,11 +49,15 @@ class Shop:
     rows: dict[str, int]
     before: dict[str, bytes]
 
-    def trained(self, *families: str) -> dict[str, bytes]:
-        """Train families on D, by default all; the bytes of all files that are there then."""
-        for family in families or TRAINED_BY:
-            TRAINED_BY[FAMILY_OF.get(family, family)](self.paths, self.settings, [D])
+    def trained(self, *outputs: str) -> dict[str, bytes]:
+        """Train who makes outputs on D, by default all; the bytes of all files then."""
+        for family in map(family_of, outputs) if outputs else training.FAMILIES:
+            training.FAMILIES[family](self.paths, self.settings, [D])
         return bytes_of(self.paths)
+
+
+def family_of(output: str) -> str:
+    return FAMILY_OF.get(output, output)
 
 
 def bytes_of(paths: StatePaths) -> dict[str, bytes]:
@@ -85,7 +83,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_inputs, "opened", lambda _: nullcontext(ModelInputs(warehouse.con, 0)))
         rows: dict[str, int] = {}
-        for train in TRAINED_BY.values():
+        for train in training.FAMILIES.values():
             rows |= train(paths, settings, [D])[D].rows
         before = bytes_of(paths)
         for arrived, late in what_arrives_later():
@@ -135,7 +133,7 @@ def test_every_output_of_the_day_holds_rows(shop):
 
 
 @pytest.mark.parametrize(
-    ("table", "place", "family"),
+    ("table", "place", "output"),
     [
         ("ml_interactions", 0, "recommendations"),
         ("ml_interactions", 1, "recommendations"),
@@ -172,12 +170,12 @@ def test_every_output_of_the_day_holds_rows(shop):
         ("ml_daily_orders", 0, "bandit_policies"),
     ],
 )
-def test_an_input_that_peeks_would_be_found(shop, table, place, family):
+def test_an_input_that_peeks_would_be_found(shop, table, place, output):
     with peeking(shop.warehouse, table, place):
-        after = shop.trained(family)
+        after = shop.trained(output)
     changed = {name.split("/")[1] for name in after if after[name] != shop.before[name]}
-    assert family in changed
-    assert shop.trained(family) == shop.before
+    assert output in changed
+    assert shop.trained(output) == shop.before
 
 
 def test_who_turned_out_to_be_too_fast_later_was_a_person_on_the_day(shop):
@@ -188,7 +186,7 @@ def test_who_turned_out_to_be_too_fast_later_was_a_person_on_the_day(shop):
     after = shop.trained()
     shop.warehouse.run_model(model)
     changed = {name.split("/")[1] for name in after if after[name] != shop.before[name]}
-    assert changed >= TRAINED_BY.keys()
+    assert {family_of(output) for output in changed} >= training.FAMILIES.keys()
     assert shop.trained() == shop.before
 
 
