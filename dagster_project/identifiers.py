@@ -1,11 +1,12 @@
 """An identifier as a person gives it on the command line, found in the vault.
 
-Here: which kind and id space a value may mean, given the settings. Not here: whose it is
-(`person`).
+Here: which kind and id space a value may mean, given the settings, and whether it was erased. Not
+here: whose it is (`person`).
 """
 
 from dataclasses import dataclass
 
+from dagster_project.ingest import suppression
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.errors import UsageError
 from dagster_project.ingest.treatment_properties import FIXED_SPACES
@@ -40,7 +41,7 @@ def find_identifier(
     found = []
     for one in [kind] if kind else list(PREFIXES):
         for space in spaces_of(settings, one):
-            given = value.strip(" ").lower() if one == "email" else value.strip(" ")
+            given = _as_stored(value, one)
             pseudonym = vault.lookup(one, space, given)
             if pseudonym is not None:
                 found.append(Identifier(one, space, given, pseudonym))
@@ -56,10 +57,24 @@ def find_identifier(
             "or name another identifier of the person"
         )
     spaces = spaces_of(settings, kind)
-    given = value.strip(" ").lower() if kind == "email" else value.strip(" ")
+    given = _as_stored(value, kind)
     if len(spaces) != 1:
         raise UsageError(f"ID is not known as {kind}; look at its spelling")
     return Identifier(kind, spaces[0], given, vault.pseudonyms(kind, spaces[0], [given])[given])
+
+
+def was_erased(settings: Settings, vault: Vault, value: str, kind: str | None) -> bool:
+    """Whether an identifier is on the suppression list, as one of the kinds that it may be."""
+    return any(
+        suppression.suppressed(vault, one, space, [_as_stored(value, one)])
+        for one in ([kind] if kind else PREFIXES)
+        for space in spaces_of(settings, one)
+    )
+
+
+def _as_stored(value: str, kind: str) -> str:
+    given = value.strip(" ")
+    return given.lower() if kind == "email" else given
 
 
 def spaces_of(settings: Settings, kind: str) -> list[str]:

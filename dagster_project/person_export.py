@@ -1,8 +1,9 @@
 """All that is held of a person, as plain values: what an access request is answered with.
 
-Here: which rows of the warehouse, of landing and of quarantine are the person's, and reading the
-text that is encrypted under their key. Tables are found by their columns, so that a new one is part
-of the answer from its first day. Not here: finding the person (`person`), and JSON.
+Here: which rows of the warehouse, of records, of landing and of quarantine are the person's, and
+reading the text that is encrypted under their key. Tables and views are found by their columns, so
+that a new one is part of the answer from its first day. Not here: finding the person (`person`),
+and JSON.
 """
 
 import json
@@ -12,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from dagster_project.erasure_models import erased_ids
 from dagster_project.identifiers import Identifier
@@ -23,16 +25,20 @@ from dagster_project.ingest.readers import read_file as read_landed
 from dagster_project.ingest.vault import PREFIXES, Vault
 from dagster_project.loading import registry_of
 from dagster_project.person import Person, find_person
+from dagster_project.records.entries import OUTBOX, SCHEMAS
+from dagster_project.records.parts import read_part
 from dagster_project.state import StatePaths
 
 _SCHEMAS: Final = ("core", "marts", "ml")
 # Columns by which a row is somebody's, the most telling first, and the rows that are the person's.
+# A row goes by the first that it fills: others may have used the same device.
 _BELONGS: Final = {
     "person_id": "person_id in (from persons)",
     "event_key": "event_key in (from events_of_person)",
     "order_key": "order_key in (from orders_of_person)",
     "session_id": "session_id in (from sessions_of_person)",
     "entity_id": "entity_id in (from persons)",
+    "owner_id": "owner_id in (from persons union all from visitors)",
     "user_id": "user_id in (select unnest($users::varchar[]))",
     "visitor_id": "visitor_id in (from visitors)",
 }
@@ -77,6 +83,8 @@ def export_person(
                 sections[_SECTIONS[table]] = rows
             elif rows:
                 other[table] = rows
+        if told := _rows_of_outbox(con, paths):
+            other["records.outbox"] = told
     finder = _finder(paths, settings, vault, person)
     keys = vault.keys_of_pseudonyms({*person.pseudonyms, *person.shared})
     for event in (*sections["events"], *other.get("core.fct_event_duplicates", ())):
@@ -152,29 +160,50 @@ def _rows_by_table(
     con: duckdb.DuckDBPyConnection, person: Person
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """(schema.table, rows of the person) of every table that names one."""
-    tables = con.execute(
+    relations = con.execute(
         "select schema_name, table_name, list(column_name) from duckdb_columns() "
-        "join duckdb_tables() using (database_name, schema_name, table_name) "
-        "where not temporary and list_contains(?, schema_name) group by 1, 2 order by 1, 2",
+        "where database_name = current_database() and list_contains(?, schema_name) "
+        "group by 1, 2 order by 1, 2",
         [list(_SCHEMAS)],
     ).fetchall()
-    for schema, table, columns in tables:
-        column = next((name for name in _BELONGS if name in columns), None)
-        if column is None:
+    for schema, table, columns in relations:
+        condition = _is_the_persons(columns)
+        if condition is None:
             continue
-        condition = _BELONGS[column]
         parameters = {"users": list(person.user_ids)} if "$users" in condition else {}
         found = con.execute(
             f'select * from "{schema}"."{table}" where {condition} order by all', parameters
         )
-        names = [one[0] for one in found.description or []]
-        yield (
-            f"{schema}.{table}",
-            [
-                {name: _plain(value) for name, value in zip(names, row, strict=True)}
-                for row in found.fetchall()
-            ],
-        )
+        yield f"{schema}.{table}", _plain_rows(found)
+
+
+def _is_the_persons(columns: Sequence[str]) -> str | None:
+    """Whether a row with these columns is the person's, in SQL; None where they name nobody."""
+    telling = [name for name in _BELONGS if name in columns]
+    if not telling:
+        return None
+    cases = " ".join(f"when {name} is not null then {_BELONGS[name]}" for name in telling)
+    return f"case {cases} end"
+
+
+def _rows_of_outbox(con: duckdb.DuckDBPyConnection, paths: StatePaths) -> list[dict[str, Any]]:
+    """What other systems were asked to do about the person."""
+    schema = SCHEMAS[OUTBOX]
+    parts = sorted(file for file in (paths.records / OUTBOX).glob("*") if file.is_file())
+    lines = pa.concat_tables([schema.empty_table(), *(read_part(one, schema) for one in parts)])
+    con.register("outbox_lines", lines)
+    condition = _is_the_persons(schema.names)
+    return _plain_rows(
+        con.execute(f"select * from outbox_lines where {condition} order by publication, firing_id")
+    )
+
+
+def _plain_rows(found: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [one[0] for one in found.description or []]
+    return [
+        {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        for row in found.fetchall()
+    ]
 
 
 def _plain(value: Any) -> Any:

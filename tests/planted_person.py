@@ -31,7 +31,8 @@ _PROPERTIES: dict[str, Any] = {
     "reviewTitle": TEXT, "message": TEXT, "comment": TEXT, "feedback": {"q": TEXT},
     "query": f"mail to {EMAIL}", "delivery_address": STREET, "traits": _TRAITS,
     "context": {"ip": IP, "traits": _TRAITS},
-    "products": [{"product_id": "p1", "price": 10, "quantity": 1, "engraving": {"nickname": NAME},
+    "products": [{"product_id": "p1", "category": "Shoes", "price": 10, "quantity": 1,
+                  "engraving": {"nickname": NAME},
                   "email": EMAIL}],
     "contact": {"phone": PHONE, "people": [{"surname": SURNAME, "dob": BIRTHDAY}]},
 }  # fmt: skip

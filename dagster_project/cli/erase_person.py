@@ -31,7 +31,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, home: Path) -> int:
     """Ask for the erasure, carry it out, and say what went."""
     from dagster_project import erasure
-    from dagster_project.identifiers import find_identifier
+    from dagster_project.identifiers import find_identifier, was_erased
     from dagster_project.ingest import erasure_register
     from dagster_project.loading import prepare_inputs, registry_of
 
@@ -52,9 +52,10 @@ def run(args: argparse.Namespace, home: Path) -> int:
                 try:
                     identifier = find_identifier(settings, vault, value, args.kind, make=True)
                 except UsageError:
-                    if not left_open:
+                    if not (left_open and was_erased(settings, vault, value, args.kind)):
                         raise
                     identifier = None
+                    print("ID is that of a person who is erased")
             if identifier is not None:
                 request, shared = erasure.ask_for(paths, identifier, now)
                 print(

@@ -72,14 +72,12 @@
         cast(coalesce(sum(carts) filter (where outcome = '{{ outcome }}'), 0) as bigint)
             as {{ outcome }}_carts,
         {%- endfor %}
-        cast(coalesce(sum(cart_value) filter (where is_open), 0) as decimal(18, 4)) as open_value,
+        {{ total('coalesce(sum(cart_value) filter (where is_open), 0)') }} as open_value,
         {%- for outcome in ['ordered', 'recovered'] %}
-        cast(
-            coalesce(sum(cart_value) filter (where outcome = '{{ outcome }}'), 0) as decimal(18, 4)
-        ) as {{ outcome }}_value,
+        {{ total("coalesce(sum(cart_value) filter (where outcome = '" ~ outcome ~ "'), 0)") }}
+            as {{ outcome }}_value,
         {%- endfor %}
-        cast(coalesce(sum(cart_value) filter (where is_abandoned), 0) as decimal(18, 4))
-            as abandoned_value,
+        {{ total('coalesce(sum(cart_value) filter (where is_abandoned), 0)') }} as abandoned_value,
         max(median_minutes_to_order) filter (where outcome = 'ordered') as median_minutes_to_order,
     from ({{ stated_cart_days(days, as_of) }}) as stated
     group by report_date

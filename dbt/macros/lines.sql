@@ -2,8 +2,15 @@
     The lines of events: the elements of `properties.products`, else one line from the event's own
     columns. `events` needs event_key, product_id, category, brand, quantity, reporting_price,
     currency_rate and properties; extra columns are carried along. No line where there is
-    nothing to put on it.
+    nothing to put on it. Texts of a line are trimmed, the empty one null, as ingest does with columns.
 #}
+{% macro line_text(field) -%}
+    nullif(trim(
+        array_lines.line ->> '$.{{ field }}',
+        chr(32) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)
+    ), '')
+{%- endmacro %}
+
 {% macro event_lines(events, carried) -%}
     select
         {% for column in carried -%}
@@ -12,15 +19,15 @@
         cast(coalesce(array_lines.line_number, 1) as integer) as line_number,
         case
             when array_lines.line is null then events.product_id
-            else array_lines.line ->> '$.product_id'
+            else {{ line_text('product_id') }}
         end as product_id,
         case
             when array_lines.line is null then events.category
-            else array_lines.line ->> '$.category'
+            else {{ line_text('category') }}
         end as category,
         case
             when array_lines.line is null then events.brand
-            else array_lines.line ->> '$.brand'
+            else {{ line_text('brand') }}
         end as brand,
         case
             when array_lines.line is null then events.reporting_price

@@ -205,11 +205,11 @@
         select
             {{ carried | join(', ') }},
             '{{ metric.name }}' as metric,
-            cast(
-                {{ (metric.denominator ~ ' - (' ~ metric.numerator ~ ')') if metric.complement
-                    else metric.numerator }} as decimal(18, 4)
-            ) as numerator,
-            cast({{ metric.denominator }} as decimal(18, 4)) as denominator,
+            {{ total(
+                '(' ~ metric.denominator ~ ' - (' ~ metric.numerator ~ '))' if metric.complement
+                else '(' ~ metric.numerator ~ ')'
+            ) }} as numerator,
+            {{ total('(' ~ metric.denominator ~ ')') }} as denominator,
         from {{ sums }}
         {{ 'union all' if not loop.last }}
     {%- endfor -%}

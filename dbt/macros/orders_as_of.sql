@@ -46,7 +46,7 @@
         device_type,
         country,
         is_bot,
-        cast(gross_revenue as decimal(18, 4)) as gross_revenue,
+        {{ total('gross_revenue') }} as gross_revenue,
     from ({{ valued_orders('order_events') }}) as valued
 {%- endmacro %}
 

@@ -48,6 +48,11 @@ def test_an_earlier_line_that_arrives_late_moves_all_products_of_the_order():
     assert counts(outcome(told(*steps)), "items") == {(day(12), "a"): 1, (day(12), "b"): 1}
 
 
+def test_the_texts_of_a_line_are_trimmed_and_an_empty_one_names_no_product():
+    steps = (day(11), [basket("o", "order_completed", "11 10:00", " a\t", "a", "", " ")])
+    assert counts(outcome(told(steps)), "items") == {(day(11), "a"): 2}
+
+
 def test_a_displaced_order_gives_its_products_and_its_date_back():
     displaced = told(
         (day(13), [

@@ -59,8 +59,8 @@ final as (
         order_values.coupon,
         settings.reporting_currency as currency,
         first_events.is_bot,
-        cast(order_values.gross_revenue as decimal(18, 4)) as gross_revenue,
-        cast(order_values.items as decimal(18, 4)) as items,
+        {{ total('order_values.gross_revenue') }} as gross_revenue,
+        {{ total('order_values.items') }} as items,
         cast(order_values.line_count as bigint) as line_count,
         first_events.event_ts as ordered_at,
     from first_events

@@ -8,7 +8,8 @@ searches as (
     select
         *,
         properties ->> '$.query' as stated_query,
-        try_cast(properties ->> '$.result_count' as bigint) as stated_count,
+        -- No search has more hits than an integer holds.
+        cast(try_cast(properties ->> '$.result_count' as integer) as bigint) as stated_count,
     from {{ ref('int_events_remade') }}
     where role = 'search'
 
@@ -81,7 +82,7 @@ final as (
         coalesce(outcomes.clicks, 0) > 0 as has_click,
         case when searches.stated_count >= 0 then searches.stated_count end as result_count,
         coalesce(outcomes.orders, 0) as orders,
-        cast(coalesce(outcomes.revenue, 0) as decimal(18, 4)) as revenue,
+        {{ total('coalesce(outcomes.revenue, 0)') }} as revenue,
         searches.event_ts as searched_at,
     from searches
     left join outcomes on searches.event_key = outcomes.search_key

@@ -15,7 +15,7 @@ final as (
         outcome,
         due_date,
         count(*) as carts,
-        cast(sum(value) as decimal(18, 4)) as cart_value,
+        {{ total('sum(value)') }} as cart_value,
         median((epoch_us(ordered_at) - epoch_us(opened_at)) / 60000000) as median_minutes_to_order,
     from {{ ref('int_carts') }}
     where report_date in (select report_date from {{ ref('int_touched_cart_dates') }})

@@ -96,16 +96,23 @@ totals as (
 
 ),
 
+lowered as (
+
+    select
+        *,
+        total - least(0, min(total) over (
+            partition by spell, product_id order by event_order rows unbounded preceding
+        )) as above_lowest,
+    from totals
+
+),
+
 held as (
 
     select
         *,
-        cast(
-            total - least(0, min(total) over (
-                partition by spell, product_id order by event_order rows unbounded preceding
-            )) as decimal(18, 4)
-        ) as quantity,
-    from totals
+        {{ total('above_lowest') }} as quantity,
+    from lowered
 
 ),
 
@@ -189,7 +196,10 @@ worth as (
         event_order,
         cast(quantity > 0 as integer) as products,
         case when last_price is null then quantity else 0 end as unpriced,
-        cast(coalesce(quantity * last_price, 0) as decimal(18, 4)) as product_value,
+        -- Of a type in which two can be told apart, whatever their signs.
+        cast(coalesce(
+            {{ total('cast(quantity as decimal(38, 4)) * last_price') }}, 0
+        ) as decimal(38, 4)) as product_value,
     from priced
 
 ),
@@ -214,7 +224,7 @@ worth_moves as (
 
 ),
 
-final as (
+summed as (
 
     select
         in_carts.event_key,
@@ -231,12 +241,11 @@ final as (
         in_carts.report_date,
         in_carts.event_order,
         in_carts.is_bot,
-        cast(in_carts.quantity_change as decimal(18, 4)) as quantity_change,
-        cast(in_carts.item_count as decimal(18, 4)) as item_count,
+        in_carts.quantity_change,
+        in_carts.item_count,
         cast(sum(coalesce(worth_moves.products_change, 0)) over so_far as bigint) as product_count,
-        cast(sum(coalesce(worth_moves.unpriced_change, 0)) over so_far as decimal(18, 4))
-            as unpriced_item_count,
-        cast(sum(coalesce(worth_moves.value_change, 0)) over so_far as decimal(18, 4)) as value,
+        sum(coalesce(worth_moves.unpriced_change, 0)) over so_far as unpriced_item_count,
+        sum(coalesce(worth_moves.value_change, 0)) over so_far as value,
     from in_carts
     left join worth_moves on in_carts.event_key = worth_moves.event_key
     window so_far as (
@@ -244,6 +253,32 @@ final as (
         order by in_carts.event_order
         rows unbounded preceding
     )
+
+),
+
+final as (
+
+    select
+        event_key,
+        cart_key,
+        holder_key,
+        step_number,
+        source,
+        cart_id,
+        visitor_id,
+        user_id,
+        role,
+        event_ts,
+        event_date,
+        report_date,
+        event_order,
+        is_bot,
+        {{ total('quantity_change') }} as quantity_change,
+        {{ total('item_count') }} as item_count,
+        product_count,
+        {{ total('unpriced_item_count') }} as unpriced_item_count,
+        {{ total('value') }} as value,
+    from summed
 
 )
 

@@ -127,9 +127,9 @@ final as (
         coalesce(order_counts.orders_without_value, 0) as orders_without_value,
         coalesce(order_counts.converting_visitors, 0) as converting_visitors,
         coalesce(person_counts.ordering_persons, 0) as ordering_persons,
-        cast(coalesce(order_counts.items, 0) as decimal(18, 4)) as items,
-        cast(coalesce(order_counts.gross_revenue, 0) as decimal(18, 4)) as gross_revenue,
-        cast(coalesce(refund_counts.refunds, 0) as decimal(18, 4)) as refunds,
+        {{ total('coalesce(order_counts.items, 0)') }} as items,
+        {{ total('coalesce(order_counts.gross_revenue, 0)') }} as gross_revenue,
+        {{ total('coalesce(refund_counts.refunds, 0)') }} as refunds,
         coalesce(event_counts.impressions, 0) as impressions,
         event_counts.clicks,
     from event_counts

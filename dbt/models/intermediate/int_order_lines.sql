@@ -33,7 +33,7 @@ final as (
         brand,
         price,
         quantity,
-        cast(price * quantity as decimal(18, 4)) as line_revenue,
+        {{ worth_of('price', 'quantity') }} as line_revenue,
     from lines
 
 )

@@ -185,9 +185,9 @@ final as (
         count(*) filter (where kind = 'session') as session_count,
         count(*) filter (where kind = 'order') as order_count,
         count(*) filter (where kind = 'order' and is_active) as valued_order_count,
-        cast(coalesce(sum(amount) filter (where kind = 'order'), 0) as decimal(18, 4))
+        {{ total("coalesce(sum(amount) filter (where kind = 'order'), 0)") }}
             as gross_revenue,
-        cast(coalesce(sum(amount) filter (where kind = 'refund'), 0) as decimal(18, 4)) as refunds,
+        {{ total("coalesce(sum(amount) filter (where kind = 'refund'), 0)") }} as refunds,
         min(event_ts) filter (where kind = 'event') as all_first_seen_at,
         max(event_ts) filter (where kind = 'event') as all_last_seen_at,
         min(event_ts) filter (where kind = 'event' and not is_bot) as first_seen_at,

@@ -92,7 +92,7 @@ joined as (
             as duration_s,
         cast(pings.engaged_s as double) as engaged_s,
         coalesce(orders.orders, 0) as orders,
-        cast(coalesce(orders.revenue, 0) as decimal(18, 4)) as revenue,
+        {{ total('coalesce(orders.revenue, 0)') }} as revenue,
     from sessions
     left join {{ ref('int_session_origins') }} as origins
         on sessions.session_id = origins.session_id

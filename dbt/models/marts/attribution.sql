@@ -104,7 +104,7 @@ final as (
         channel,
         cast(cast(sum(conversion_units) as decimal(20, 0)) * 0.000001 as decimal(18, 6))
             as conversions,
-        cast(cast(sum(credit_units) as decimal(20, 0)) * 0.0001 as decimal(18, 4)) as credit,
+        {{ total('cast(sum(credit_units) as decimal(34, 0)) * 0.0001') }} as credit,
     from shares
     group by model, report_date, channel
 

@@ -26,7 +26,7 @@ buyers as (
                 then cast(greatest(as_of.as_of_date - totals.last_order_date, 0) as bigint)
         end as recency_days,
         totals.order_count,
-        totals.gross_revenue - totals.refunds as monetary,
+        {{ net_of('totals.gross_revenue', 'totals.refunds') }} as monetary,
     from totals
     cross join as_of
     where totals.order_count > 0
@@ -121,7 +121,7 @@ final as (
         totals.order_count,
         totals.gross_revenue,
         totals.refunds,
-        cast(totals.gross_revenue - totals.refunds as decimal(18, 4)) as monetary,
+        {{ net_of('totals.gross_revenue', 'totals.refunds') }} as monetary,
         cast(totals.gross_revenue as double) / nullif(totals.valued_order_count, 0) as aov,
         scores.recency_days,
         cast(scores.recency_score as integer) as recency_score,

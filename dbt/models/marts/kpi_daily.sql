@@ -69,7 +69,7 @@ counts as (
         coalesce(days.items, 0) as items,
         coalesce(days.gross_revenue, 0) as gross_revenue,
         coalesce(days.refunds, 0) as refunds,
-        coalesce(days.gross_revenue, 0) - coalesce(days.refunds, 0) as net_revenue,
+        {{ net_of('coalesce(days.gross_revenue, 0)', 'coalesce(days.refunds, 0)') }} as net_revenue,
         coalesce(days.impressions, 0) as impressions,
         coalesce(days.clicks, 0) as clicks,
         coalesce(carts.carts, 0) as carts,
@@ -78,7 +78,7 @@ counts as (
         coalesce(active.dau, 0) as dau,
         coalesce(active.wau, 0) as wau,
         coalesce(active.mau, 0) as mau,
-        sum(coalesce(days.gross_revenue, 0) - coalesce(days.refunds, 0)) over (
+        sum({{ net_of('coalesce(days.gross_revenue, 0)', 'coalesce(days.refunds, 0)') }}) over (
             order by calendar.report_date rows unbounded preceding
         ) as cumulative_net_revenue,
         sum(coalesce(first_orders.new_buyers, 0)) over (
@@ -114,7 +114,7 @@ final as (
         cast(items as decimal(18, 4)) as items,
         cast(gross_revenue as decimal(18, 4)) as gross_revenue,
         cast(refunds as decimal(18, 4)) as refunds,
-        cast(net_revenue as decimal(18, 4)) as net_revenue,
+        net_revenue,
         impressions,
         clicks,
         carts,
@@ -123,7 +123,7 @@ final as (
         dau,
         wau,
         mau,
-        cast(cumulative_net_revenue as decimal(18, 4)) as cumulative_net_revenue,
+        {{ total('cumulative_net_revenue') }} as cumulative_net_revenue,
         cast(cumulative_buyers as bigint) as cumulative_buyers,
         {{ ratio_columns() }}
     from counts

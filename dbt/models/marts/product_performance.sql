@@ -205,7 +205,7 @@ counts as (
         cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}
         {% for column in ['items', 'gross_revenue', 'refunds', 'rating_sum'] -%}
-        cast(coalesce(sum({{ column }}), 0) as decimal(18, 4)) as {{ column }},
+        {{ total('coalesce(sum(' ~ column ~ '), 0)') }} as {{ column }},
         {% endfor -%}
     from (
         select * from list_counts
@@ -237,7 +237,7 @@ final as (
         items,
         gross_revenue,
         refunds,
-        cast(gross_revenue - refunds as decimal(18, 4)) as net_revenue,
+        {{ net_of('gross_revenue', 'refunds') }} as net_revenue,
         impressions,
         clicks,
         reviews,

@@ -32,7 +32,7 @@ counts as (
         count(*) filter (where has_click) as searches_with_click,
         count(*) filter (where orders > 0) as searches_with_order,
         cast(sum(orders) as bigint) as orders,
-        cast(sum(revenue) as decimal(18, 4)) as gross_revenue,
+        {{ total('sum(revenue)') }} as gross_revenue,
     from searches
     group by report_date, searched_query
 

@@ -51,7 +51,7 @@ def test_open_erasure_is_finished_by_a_run_and_by_the_command(
     initialise(paths)
     rows = [
         event(n, "2026-01-05T10:00:00Z", event_name="product_viewed", user_id=who, product_id="p")
-        for n, who in enumerate(["jane-4711", "joe-0815", "jim-1234"])
+        for n, who in enumerate(["jane-4711", "joe-0815", "jim-1234", "jil-0099", "joy-0088"])
     ]
     landed = land(paths, "shop/2026-01-05/a.jsonl", json_lines(rows))
     assert footfall(paths, "run") == 0
@@ -71,6 +71,21 @@ def test_open_erasure_is_finished_by_a_run_and_by_the_command(
     assert footfall(paths, "erase-person") == 0
     assert "request 2: done" in capsys.readouterr().out
     assert (left_open(paths), len(version_numbers(paths))) == ([], 1)
+
+    # Another is named, of whom nothing is known: that request is finished, and this is told.
+    ended_at(paths, monkeypatch, "erasure: published", "erase-person", "jil-0099")
+    assert left_open(paths) == [3]
+    capsys.readouterr()
+    assert footfall(paths, "erase-person", "nobody-1") == 2
+    said = capsys.readouterr()
+    assert "request 3: done" in said.out
+    assert "ID is not known" in said.err
+    # The same is named once more.
+    ended_at(paths, monkeypatch, "erasure: published", "erase-person", "joy-0088")
+    capsys.readouterr()
+    assert footfall(paths, "erase-person", "joy-0088") == 0
+    assert "ID is that of a person who is erased" in capsys.readouterr().out
+    assert left_open(paths) == []
     assert landed.read_bytes().count(b"jim-1234") == landed.read_bytes().count(b"\n") == 1
     assert footfall(paths, "verify") == 0
 

@@ -15,6 +15,7 @@ import pytest
 from dagster_project.cli import main
 from dagster_project.cli.init import initialise
 from dagster_project.ingest.vault import Vault
+from dagster_project.person_export import _SECTIONS
 from dagster_project.serving import version_numbers
 from dagster_project.state import StatePaths
 from tests.landed_days import json_lines, land, sealed_files
@@ -42,6 +43,13 @@ sources:
     format: csv
     mapping: {event_name: {value: order_completed}, event_ts: at, user_id: who, order_id: nr}
 settings: {quarantine_share: 0.5}
+triggers:
+  disliked:
+    when: negative_review
+    category: Shoes
+    max_rating: 4
+    respond: {action: alternatives}
+    holdout_pct: 0
 """
 # Justified: what sources delivered, until its days are over, and the keys.
 CLEAR = ("landing", "secrets")
@@ -187,6 +195,36 @@ def test_export_gives_out_all_that_is_held(loaded: Loaded) -> None:
     kinds = {one["kind"] for one in found["identifiers"]["alone"]}
     assert kinds >= {"anonymous", "device", "email", "user"}
     assert found["identifiers"]["shared_with_others"] == []
+
+
+def test_export_holds_each_row_of_a_table_view_or_record_that_names_her(loaded: Loaded) -> None:
+    named = loaded.export["identifiers"]
+    ids = [*named["person_ids"], *named["visitor_ids"], *(o["pseudonym"] for o in named["alone"])]
+    given = loaded.export["other_tables"] | {
+        table: loaded.export[section] for table, section in _SECTIONS.items()
+    }
+    with duckdb.connect(str(loaded.paths.warehouse_db), read_only=True) as con:
+        relations = con.execute(
+            "select table_schema || '.' || table_name, list(column_name) "
+            "from information_schema.columns where data_type = 'VARCHAR' "
+            "and table_schema in ('core', 'marts', 'ml') group by 1"
+        ).fetchall()
+        held = {}
+        for relation, columns in relations:
+            # A device that nobody is logged in on is somebody else's for what is known.
+            telling = ["person_id"] if "person_id" in columns else columns
+            says = " or ".join(f"list_contains($ids, {column})" for column in telling)
+            ((held[relation],),) = con.execute(
+                f"select count(*) from {relation} where {says}", {"ids": ids}
+            ).fetchall()
+    files = (loaded.paths.records / "outbox").glob("*.jsonl")
+    told = [line for file in files for line in file.read_text().splitlines()]
+    held["records.outbox"] = sum(any(one in line for one in ids) for line in told)
+    missing = {name: rows for name, rows in held.items() if rows > len(given.get(name, ()))}
+    assert missing == {}
+    # A view, a table without a person_id, and a record.
+    named_by = ("marts.trigger_firings", "core.fct_funnel_entries", "records.outbox")
+    assert all(held[name] for name in named_by), held
 
 
 def test_export_holds_nothing_of_others(loaded: Loaded) -> None:

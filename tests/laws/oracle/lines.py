@@ -44,9 +44,9 @@ INTERACTION_COLUMNS = [
 
 
 def as_text(value: Any) -> str | None:
-    """A JSON string as it is, a number by its digits; anything else is no text."""
+    """A JSON string trimmed, the empty one none, a number by its digits; all else is no text."""
     if isinstance(value, str):
-        return value
+        return value.strip(" \t\n\v\f\r") or None
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     return None
