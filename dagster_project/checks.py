@@ -63,14 +63,15 @@ EVENT_LOG_CHECKS = [
 # What to do about a finding, by check.
 _ADVICE = {
     "event_batch_meets_contract": (
-        "Nothing was sealed; the batch waits in staging. Mend the source and deliver it again, or "
-        "seal it as it is: footfall accept {day} --reason TEXT"
+        "Nothing was sealed; the batch waits in staging. Mend the files, or in footfall.yml how "
+        "they are read, and run again; or seal it as it is: footfall accept {day} --reason TEXT"
     ),
     "event_log_is_unaltered": (
         "Restore the named files from a backup; `footfall verify` checks the whole log"
     ),
     "landed_files_are_loaded": (
-        "Deliver a refused file again under its name, a change under a new one"
+        "Mend a refused file under its name, or in footfall.yml how its source is read: the next "
+        "run tries it again. Deliver a change of a sealed file under a new name"
     ),
     "arrival_volume_is_usual": "Nothing was held back; see whether the source delivered all of it",
     "null_shares_are_usual": "Nothing was held back; see whether the source renamed a field",

@@ -20,13 +20,17 @@ _NOT_ALLOWED: Final = re.compile(
     r"unable to open database file",
     re.IGNORECASE,
 )
+# DuckDB on its own file, which can be made anew.
+_NO_DATABASE: Final = re.compile(
+    r"it is not a valid DuckDB database file|Corrupt database file", re.IGNORECASE
+)
 # DuckDB on a Parquet file; each names it.
 _DAMAGED: Final = re.compile(
     r"No magic bytes found at end of file|too small to be a Parquet file|Failed to read file .*:",
 )
 # What stands in quotes may be a value of a row, and a row may say anything.
 _QUOTED: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
-_ALL: Final = (_NO_ROOM, _NOT_ALLOWED, _DAMAGED)
+_ALL: Final = (_NO_ROOM, _NOT_ALLOWED, _DAMAGED, _NO_DATABASE)
 
 
 def advice(text: str, home: Path) -> str | None:
@@ -42,6 +46,11 @@ def advice(text: str, home: Path) -> str | None:
         return f"there is no room to write: see `df {home}`, make room and run again; {goes_on}"
     if _NOT_ALLOWED.search(text):
         return f"see owner and mode of what is below {home}, and run again; {goes_on}"
+    if _NO_DATABASE.search(text):
+        return (
+            "the warehouse is damaged; nothing in it is lost, for the log has it: "
+            "`footfall rebuild --replace` makes it anew"
+        )
     if _DAMAGED.search(text):
         return (
             "a file is cut short or damaged: `footfall verify` names it if it is of the log; "

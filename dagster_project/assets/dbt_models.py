@@ -309,10 +309,10 @@ def _check_result(
     metadata: dict[str, Any] = {"failing_rows": result.failures or 0, "seconds": result.seconds}
     description = None
     if result.status not in {"pass", "success"}:
-        description = (
-            f"{result.message.splitlines()[0] if result.message else result.status}. Demanded: "
-            f"{_what_a_test_demands(node)}"
-        )
+        said = result.message.splitlines()[0] if result.message else result.status
+        if result.failures:
+            said = f"{result.failures} rows do not pass"
+        description = f"{said}. Demanded: {_what_a_test_demands(node)}"
         metadata["what_to_do"] = dg.MarkdownMetadataValue(
             "It warns alone: everything was built and published."
             if result.status == "warn"

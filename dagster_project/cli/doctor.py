@@ -8,10 +8,12 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from dagster_project import storage_errors
 from dagster_project.ingest import batch, event_log, landing, lock, pending, seals
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import ConfigError, FootfallError
@@ -39,6 +41,11 @@ def run(args: argparse.Namespace, home: Path) -> int:
             findings = [(False, str(error))]
         except OSError as error:
             findings = [(False, f"{error.filename}: {error.strerror}; see its owner and mode")]
+        except Exception as error:
+            told = storage_errors.storage_message(error)
+            if told is None:
+                raise
+            findings = [(False, f"{told}; {storage_errors.advice(told, home)}")]
         for good, text in findings or [(True, "nothing to say")]:
             print(f"{'ok' if good else '!!'}  {name}: {text}")
             wrong += not good
@@ -123,13 +130,19 @@ def _landing(paths: StatePaths) -> Iterator[Finding]:
     landed, chain = landing.scan_landing(paths, settings), seals.load_chain(paths)
     for text in pending.changed_files(paths, landed, chain):
         yield False, text
-    for text in pending.refused_files(paths, landed, chain):
+    for text in pending.refused_files(paths, settings, landed, chain):
         yield False, text
-    waiting = event_log.stragglers(paths, settings)
-    yield (
-        True,
-        f"{len(waiting)} files wait for closed days; the next run loads them under the open day",
-    )
+    today = datetime.now(UTC).date()
+    files = pending.unsealed_files(paths, settings, landed, chain)
+    later = sorted({file.day for file in files if file.day > today})
+    waiting = [file for file in files if file.day <= today]
+    late = event_log.stragglers(paths, settings)
+    told = f"{len(waiting)} files of {len({one.day for one in waiting})} days wait for the next run"
+    if late:
+        told += f", {len(late)} of them for closed days, which it loads under the open one"
+    yield True, told
+    if later:
+        yield True, f"files of {len(later)} days to come wait until then, the first for {later[0]}"
 
 
 def _staging(paths: StatePaths) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from ml.experiment_power import Baseline, plan_sample
 
 # Around the effect asked for: what a smaller or larger one would take.
 _BESIDE: Final = (0.5, 1.0, 2.0)
+_LEAST_LIFT: Final = 1e-6
 
 
 def register(subparsers: Any) -> None:
@@ -55,10 +56,19 @@ def run(args: argparse.Namespace, home: Path) -> int:
     if not 0 < args.share <= 1:
         raise UsageError(f"--share {args.share}: must be above 0 and at most 1")
     per_day = None if per_day is None else per_day * args.share
+    if not (math.isfinite(args.lift) and abs(args.lift) >= _LEAST_LIFT):
+        raise UsageError(f"--lift {args.lift}: must be a share such as 0.05, which is 5 %")
+    most = 1.0 if args.metric.endswith("_rate") else math.inf
+    if baseline.mean * (1 + args.lift) > most:
+        raise UsageError(
+            f"--lift {args.lift}: takes {args.metric} from {baseline.mean:.4g} above 1; 0.05 is 5 %"
+        )
     rows = []
     try:
         for factor in _BESIDE:
             lift = args.lift * factor
+            if baseline.mean * (1 + lift) > most:
+                continue
             plan = plan_sample(
                 baseline, lift, power=args.power, alpha=args.alpha, variants=args.variants,
                 units_per_day=per_day,

@@ -147,7 +147,9 @@ def _say_check(event: dg.DagsterEvent) -> None:
     if not check.passed:
         word = "warning" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
         text = check.description or "see the check's metadata in the UI"
-        print(f"{word}: {check.check_name}: {text}", file=sys.stderr)
+        # Several models have a check of one name.
+        told = f"{check.asset_key.path[-1]}: {check.check_name}"
+        print(f"{word}: {told}: {text}", file=sys.stderr)
 
 
 def _reason(event: dg.DagsterEvent) -> str:

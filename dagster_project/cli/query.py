@@ -113,7 +113,10 @@ def open_published(paths: StatePaths) -> duckdb.DuckDBPyConnection:
             # Removed between the look and the opening: there are newer ones.
             if file.exists() or attempt == _TRIES - 1:
                 raise
-    raise NothingPublishedError(f"{paths.home}: nothing published yet: run `footfall run`")
+    raise NothingPublishedError(
+        f"{paths.home}: nothing published yet: run `footfall run`; another folder is named by "
+        "--home or FOOTFALL_HOME"
+    )
 
 
 def _one_line(error: duckdb.Error) -> str:

@@ -92,9 +92,11 @@ def _warn_of_files(paths: StatePaths) -> None:
 
     settings = load_settings(paths.settings_file)
     landed, chain = landing.scan_landing(paths, settings), seals.load_chain(paths)
-    for find in (pending.changed_files, pending.refused_files):
-        for line in find(paths, landed, chain):
-            print(f"warning: {line}", file=sys.stderr)
+    for line in (
+        *pending.changed_files(paths, landed, chain),
+        *pending.refused_files(paths, settings, landed, chain),
+    ):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def _write_inputs(paths: StatePaths, settings: Any, now: datetime) -> None:

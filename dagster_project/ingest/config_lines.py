@@ -76,7 +76,10 @@ def read_yaml(path: Path) -> LinedDocument:
         with path.open("rb") as handle:
             data = handle.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; `footfall init` makes one") from None
+        raise ConfigError(
+            f"{path}: there is no such file; `footfall init` makes "
+            "one, --home or FOOTFALL_HOME names another folder"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     return parse_yaml(data, str(path))

@@ -56,7 +56,7 @@ def stage_days(
     """
     chain = seals.load_chain(paths)
     closed = {one.arrival_date for one in chain if one.closes_day}
-    waiting = pending.unsealed_files(paths, scan_landing(paths, settings), chain)
+    waiting = pending.unsealed_files(paths, settings, scan_landing(paths, settings), chain)
     files: dict[date, list[LandedFile]] = {}
     for day in days:
         if day not in closed:
@@ -296,7 +296,9 @@ def stragglers(paths: StatePaths, settings: Settings) -> list[str]:
     closed = {one.arrival_date for one in chain if one.closes_day}
     landed = scan_landing(paths, settings)
     return [
-        file.path for file in pending.unsealed_files(paths, landed, chain) if file.day in closed
+        file.path
+        for file in pending.unsealed_files(paths, settings, landed, chain)
+        if file.day in closed
     ]
 
 
@@ -310,7 +312,7 @@ def undone_days(paths: StatePaths, settings: Settings, now: datetime) -> list[da
         if one.arrival_date not in closed and now >= closing_time(one.arrival_date, settings)
     }
     today = now.date()
-    for file in pending.unsealed_files(paths, scan_landing(paths, settings), chain):
+    for file in pending.unsealed_files(paths, settings, scan_landing(paths, settings), chain):
         if file.day <= today:
             found.add(today if file.day in closed else file.day)
     return sorted(found)

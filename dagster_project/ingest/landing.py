@@ -130,6 +130,8 @@ def ignored_files(paths: StatePaths, settings: Settings) -> dict[str, str]:
         if folder.name.startswith("."):
             continue
         if folder.name not in settings.sources:
+            if folder.is_dir() and not any(folder.iterdir()):
+                continue
             found[_shown(folder.name)] = "no source of this name is declared in footfall.yml"
             continue
         if folder.is_symlink() or not folder.is_dir():

@@ -5,49 +5,78 @@ Here: comparing what `landing` found with the seals. Not here: opening a file as
 (`staging`).
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 from dagster_project.ingest import erasure_register, seals
+from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import sha256_of
 from dagster_project.ingest.landing import LandedFile
 from dagster_project.state import StatePaths
 
 
+def read_as(settings: Settings, source: str) -> str:
+    """A hash of all that decides how files of a source are read: its settings, and the limits."""
+    limits = {
+        name: value
+        for name, value in settings.settings.model_dump(mode="json").items()
+        if name.startswith("max_")
+    }
+    decides = {"source": settings.sources[source].model_dump(mode="json"), "limits": limits}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
 def unsealed_files(
-    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
+    paths: StatePaths,
+    settings: Settings,
+    landed: Sequence[LandedFile],
+    chain: Sequence[seals.Manifest],
 ) -> list[LandedFile]:
-    """Landed files that no seal knows, and refused ones that were delivered anew.
+    """Landed files that no seal knows, and refused ones that may be read by now.
 
     A sealed name is not loaded again, whatever it holds now; see `changed_files`. A file that was
-    refused is tried again once its content is another.
+    refused is tried again once its content is another, or it would be read by other settings.
     """
     sealed = {file.path for manifest in chain for file in manifest.files}
-    still_refused = _still_refused(paths, landed, chain)
+    still_refused = _still_refused(paths, settings, landed, chain)
     return [file for file in landed if file.path not in sealed and file.path not in still_refused]
 
 
 def refused_files(
-    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
+    paths: StatePaths,
+    settings: Settings,
+    landed: Sequence[LandedFile],
+    chain: Sequence[seals.Manifest],
 ) -> list[str]:
-    """Files that were refused as a whole and have not been delivered again, one line each."""
+    """Files that were refused as a whole and would be again, one line each."""
     sealed = {file.path for manifest in chain for file in manifest.files}
-    still_refused = _still_refused(paths, landed, chain)
+    still_refused = _still_refused(paths, settings, landed, chain)
     return [
         f"landing/{still_refused[path]}" for path in sorted(still_refused) if path not in sealed
     ]
 
 
 def _still_refused(
-    paths: StatePaths, landed: Sequence[LandedFile], chain: Sequence[seals.Manifest]
+    paths: StatePaths,
+    settings: Settings,
+    landed: Sequence[LandedFile],
+    chain: Sequence[seals.Manifest],
 ) -> dict[str, str]:
-    """Why a file was refused whose content is still that which was, by its place."""
-    reasons = {(one.path, one.sha256): one.reason for seal in chain for one in seal.refused}
-    tried = {path for path, _ in reasons}
+    """Why a file was refused that would be read as it was then, by its place."""
+    refusals = {
+        (one.path, one.sha256): (one.reason, seal.sources.get(one.source, {}).get("read_as"))
+        for seal in chain
+        for one in seal.refused
+    }
+    tried = {path for path, _ in refusals}
     found = {}
     for file in landed:
         if file.path in tried:
-            reason = reasons.get((file.path, _hash_if_there(paths, file) or ""))
-            if reason is not None:
+            content = _hash_if_there(paths, file) or ""
+            reason, was_read_as = refusals.get((file.path, content), (None, None))
+            # Seals of before this was noted do not say.
+            if reason and was_read_as in {None, read_as(settings, file.source)}:
                 found[file.path] = reason
     return found
 

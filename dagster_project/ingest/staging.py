@@ -28,6 +28,7 @@ from dagster_project.ingest.durable import crash_point, make_folder, sha256_of
 from dagster_project.ingest.errors import RefusedFileError
 from dagster_project.ingest.landing import LandedFile
 from dagster_project.ingest.mapping import create_candidates, load_candidates
+from dagster_project.ingest.pending import read_as
 from dagster_project.ingest.quarantine import QUARANTINE_SCHEMA, encrypt_rows
 from dagster_project.ingest.staging_amounts import bundles, slices
 from dagster_project.ingest.treatment import number_copies, treat
@@ -143,6 +144,7 @@ def _batch(
                 "order_grain": source.order_grain,
                 "sessions": source.sessions,
                 "currency": source.currency,
+                "read_as": read_as(settings, name),
             }
             for name, source in sorted(settings.sources.items())
             if name in used

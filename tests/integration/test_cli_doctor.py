@@ -59,7 +59,7 @@ def test_no_settings(paths, capsys):
         1,
         [
             f"!!  settings: {paths.settings_file}: there is no such file; "
-            "`footfall init` makes one",
+            "`footfall init` makes one, --home or FOOTFALL_HOME names another folder",
             "!!  landing: not looked at, until footfall.yml can be read",
         ],
     )
@@ -241,3 +241,13 @@ def test_a_broken_chain_is_named(paths, capsys):
     assert (
         f"!!  log: log/manifests/00000001-{DAY}.json: is not written as it was sealed" in wrong[0]
     )
+
+
+def test_a_damaged_warehouse_is_told_and_the_other_checks_go_on(paths, capsys):
+    paths.warehouse_db.parent.mkdir(parents=True, exist_ok=True)
+    paths.warehouse_db.write_bytes(b"no database" * 2000)
+    code, wrong = doctor(paths, capsys)
+    assert code == 1
+    assert len(wrong) == 1
+    assert "is not a valid DuckDB database file" in wrong[0]
+    assert wrong[0].endswith("`footfall rebuild --replace` makes it anew")

@@ -107,7 +107,8 @@ def test_query_before_the_first_run_says_what_to_do(
 
     assert main(["--home", str(home), "query", "select 1"]) == 1
     assert capsys.readouterr().err == (
-        f"footfall: {home}: nothing published yet: run `footfall run`\n"
+        f"footfall: {home}: nothing published yet: run `footfall run`; another folder is named by "
+        "--home or FOOTFALL_HOME\n"
     )
 
 

@@ -142,7 +142,7 @@ def test_a_failed_test_of_dbt_says_why_and_what_to_do():
     check = failed("fail")
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.ERROR
-    assert check.description.startswith("Got 3 results")
+    assert check.description.startswith("3 rows do not pass. ")
     assert "Demanded: " in check.description
     assert check.metadata["failing_rows"].value == 3
     advice = check.metadata["what_to_do"].value

@@ -71,8 +71,8 @@ def test_a_refused_batch_says_why_and_what_to_do(paths):
         "DECIMAL(18,4) (3), event_ts: is more than 24 hours after the end of the arrival date (1)"
     )
     what_to_do = (
-        "Nothing was sealed; the batch waits in staging. Mend the source and deliver it again, or "
-        f"seal it as it is: footfall accept {DAY} --reason TEXT"
+        "Nothing was sealed; the batch waits in staging. Mend the files, or in footfall.yml how "
+        f"they are read, and run again; or seal it as it is: footfall accept {DAY} --reason TEXT"
     )
     check = checks(result)["event_batch_meets_contract"]
     assert (check.passed, check.severity, check.blocking) == (
@@ -196,7 +196,7 @@ def test_files_that_were_not_loaded_are_a_warning(paths):
     )  # fmt: skip
     assert f"landing/shop/{DAY}/latin.jsonl:1: not UTF-8" in str(check.description)
     assert str(check.description).endswith(
-        "Deliver a refused file again under its name, a change under a new one"
+        "tries it again. Deliver a change of a sealed file under a new name"
     )
 
 

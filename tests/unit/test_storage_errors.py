@@ -88,3 +88,14 @@ def test_an_error_of_ours_about_anything_else_is_left_as_it_is(
 ) -> None:
     assert say_error(FootfallError("2026-11-01: nothing to seal"), HOME) == 1
     assert capsys.readouterr().err == "footfall: 2026-11-01: nothing to seal\n"
+
+
+def test_a_damaged_warehouse_is_made_anew() -> None:
+    text = (
+        'IO Error: The file "/srv/footfall/warehouse/footfall.duckdb" exists, but it is not a '
+        "valid DuckDB database file!"
+    )
+    assert storage_errors.storage_line(text) == text
+    advice = storage_errors.advice(text, HOME)
+    assert advice is not None
+    assert "`footfall rebuild --replace` makes it anew" in advice

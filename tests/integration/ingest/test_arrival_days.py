@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from dagster_project.cli import main
-from dagster_project.ingest import batch, event_log, seals, staging, verify
+from dagster_project.ingest import batch, event_log, pending, seals, staging, verify
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import FootfallError
 from dagster_project.ingest.landing import scan_landing
@@ -279,3 +279,40 @@ def test_a_log_copied_elsewhere_is_the_same_log(paths, tmp_path):
     moved = StatePaths(tmp_path / "elsewhere")
     assert verify.audit(moved).problems == ()
     assert load(moved, DAY, now=CLOSED).changed_files == []
+
+
+CSV = """\
+sources:
+  till:
+    format: csv
+    mapping: {event_name: {value: order_completed}, event_ts: at, user_id: who, order_id: NUMBER}
+"""
+
+
+def test_a_refused_file_is_tried_again_once_its_source_is_read_otherwise(tmp_path):
+    """The file was right and the mapping wrong: nobody has to deliver it under another name."""
+    wrong = CSV.replace("NUMBER", "number")
+    paths = state_with(tmp_path / "state", wrong)
+    name = f"till/{DAY}/a.csv"
+    land(paths, name, f"at,who,nr\n{DAY} 10:00,jane,1\n{DAY} 11:00,joe,2\n".encode())
+
+    def refused() -> list[str]:
+        settings = load_settings(paths.settings_file)
+        return pending.refused_files(
+            paths, settings, scan_landing(paths, settings), seals.load_chain(paths)
+        )
+
+    load(paths, DAY, now=CLOSED)
+    assert seals_of(paths) == [(DAY, 0, True)]
+    assert [line.split(": ")[0] for line in refused()] == [f"landing/{name}:1"]
+    # Nothing has changed, or nothing that this source is read by.
+    paths.settings_file.write_text(wrong + "  other: {format: canonical}\n")
+    load(paths, NEXT, now=f"{NEXT}T12:00:00")
+    assert len(refused()) == len(seals_of(paths)) == 1
+
+    paths.settings_file.write_text(CSV.replace("NUMBER", "nr"))
+    assert refused() == []
+    load(paths, NEXT, now=f"{NEXT}T12:00:00")
+    assert seals_of(paths) == [(DAY, 0, True), (NEXT, 2, False)]
+    load(paths, NEXT, now=f"{NEXT}T13:00:00")
+    assert len(seals_of(paths)) == 2

@@ -229,6 +229,8 @@ def test_what_is_not_read_is_listed_with_the_reason(tmp_path, paths):
     day = paths.landing / "shop" / "2024-05-01"
     day.mkdir(parents=True)
     (paths.landing / "stray").mkdir()
+    (paths.landing / "stray" / "a.jsonl").touch()
+    (paths.landing / "empty").mkdir()
     (paths.landing / "shop" / "yesterday").mkdir()
     for name in ("a.jsonl", "_b.jsonl", "c.jsonl.part", "d.json"):
         (day / name).write_bytes(b"")
