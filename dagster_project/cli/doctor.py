@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project import storage_errors
-from dagster_project.ingest import batch, event_log, landing, lock, pending, seals
+from dagster_project.ingest import batch, event_log, landing, lock, pending, preview, seals
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import ConfigError, FootfallError
 from dagster_project.ingest.vault import Vault
@@ -141,6 +141,8 @@ def _landing(paths: StatePaths) -> Iterator[Finding]:
     if late:
         told += f", {len(late)} of them for closed days, which it loads under the open one"
     yield True, told
+    for text in preview.misfits(paths, settings, waiting):
+        yield False, text
     if later:
         yield True, f"files of {len(later)} days to come wait until then, the first for {later[0]}"
 

@@ -251,3 +251,34 @@ def test_a_damaged_warehouse_is_told_and_the_other_checks_go_on(paths, capsys):
     assert len(wrong) == 1
     assert "is not a valid DuckDB database file" in wrong[0]
     assert wrong[0].endswith("`footfall rebuild --replace` makes it anew")
+
+
+MAPPED = """\
+sources:
+  app:
+    format: jsonl
+    mapping: {event_name: {value: page_viewed}, event_ts: at, anonymous_id: PATH}
+  till:
+    format: csv
+    mapping: {event_name: {value: order_completed}, event_ts: at, order_id: NUMBER}
+"""
+
+
+def test_what_a_mapping_names_and_no_row_has_is_told_before_anything_is_sealed(paths, capsys):
+    rows = [{"at": f"{DAY}T10:00:00Z", "geraet": {"id": "x"}}, {"at": f"{DAY}T11:00:00Z"}]
+    land(paths, f"app/{DAY}/a.jsonl", json_lines(rows))
+    land(paths, f"till/{DAY}/a.csv", f"at,nr\n{DAY} 10:00,1\n".encode())
+
+    def told(path: str, number: str) -> list[str]:
+        text = MAPPED.replace("PATH", path).replace("NUMBER", number)
+        paths.settings_file.write_text(text)
+        return doctor(paths, capsys)[1]
+
+    assert told("$.geraet.id", "nr") == []
+    app, till = told("$.ger\u00e4t.id", "number")
+    assert app == (
+        f"!!  landing: landing/app/{DAY}/a.jsonl: '$.ger\u00e4t.id', which sources.app.mapping "
+        "names, is in none of its first 2 rows; see its spelling (of nested JSON a path: $.a.b)"
+    )
+    assert till.startswith(f"!!  landing: landing/till/{DAY}/a.csv:1: no column 'number'")
+    assert "'geraet.id'" in told("geraet.id", "nr")[0]
