@@ -132,6 +132,12 @@ def _landing(paths: StatePaths) -> Iterator[Finding]:
         yield False, text
     for text in pending.refused_files(paths, settings, landed, chain):
         yield False, text
+    for source, days in sorted(pending.days_read_otherwise(settings, chain).items()):
+        yield (
+            True,
+            f"sources.{source}: {len(days)} sealed days were read by other settings than today's, "
+            "and keep what they were read as",
+        )
     today = datetime.now(UTC).date()
     files = pending.unsealed_files(paths, settings, landed, chain)
     later = sorted({file.day for file in files if file.day > today})

@@ -1,13 +1,14 @@
 """Which landed files wait to be loaded, and which changed too late.
 
-Here: comparing what `landing` found with the seals. Not here: opening a file as a reader does
-(`readers`), under which arrival date it is loaded (`event_log`), and what becomes of its rows
-(`staging`).
+Here: comparing what `landing` found with the seals, and today's settings with theirs. Not here:
+opening a file as a reader does (`readers`), under which arrival date it is loaded (`event_log`),
+and what becomes of its rows (`staging`).
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import date
 
 from dagster_project.ingest import erasure_register, seals
 from dagster_project.ingest.config import Settings
@@ -25,6 +26,19 @@ def read_as(settings: Settings, source: str) -> str:
     }
     decides = {"source": settings.sources[source].model_dump(mode="json"), "limits": limits}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def days_read_otherwise(
+    settings: Settings, chain: Sequence[seals.Manifest]
+) -> dict[str, set[date]]:
+    """Source -> arrival dates whose rows were mapped by other settings than today's."""
+    found: dict[str, set[date]] = {}
+    for seal in chain:
+        for source, said in seal.sources.items():
+            was = said.get("read_as")
+            if was and source in settings.sources and was != read_as(settings, source):
+                found.setdefault(source, set()).add(seal.arrival_date)
+    return found
 
 
 def unsealed_files(

@@ -282,3 +282,16 @@ def test_what_a_mapping_names_and_no_row_has_is_told_before_anything_is_sealed(p
     )
     assert till.startswith(f"!!  landing: landing/till/{DAY}/a.csv:1: no column 'number'")
     assert "'geraet.id'" in told("geraet.id", "nr")[0]
+
+
+def test_days_that_were_read_by_other_settings_are_told(paths, capsys):
+    land_day(paths, DAY)
+    load(paths, DAY, now=CLOSED)
+
+    def said() -> str:
+        assert main(["--home", str(paths.home), "doctor"]) == 0
+        return capsys.readouterr().out
+
+    assert "other settings" not in said()
+    paths.settings_file.write_text("sources:\n  shop: {format: canonical, id_space: web}\n")
+    assert "sources.shop: 1 sealed days were read by other settings than today's" in said()

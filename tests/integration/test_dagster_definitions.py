@@ -32,6 +32,7 @@ WARNING_CHECKS = {
     "anomaly_scores_are_spread_as_before",
     "buyers_are_like_those_of_before",
     "people_are_like_those_learned_from",
+    "assert_amounts_have_rates",
     "assert_predictions_come_true",
     "propensities_are_plausible",
     "units_fall_to_variants_as_planned",
