@@ -115,7 +115,9 @@ def require_columns(
     if missing:
         # The names stay unsaid: where the header is missing they are a person's row, and the reason
         # is sealed in the clear.
+        is_one_column = source.has_header and len(present) == 1
+        separator = f", and that {source.separator!r} parts its columns" if is_one_column else ""
         raise RefusedFileError(
             f"{rel_name}:1: no column {missing[0]!r}, which sources.{source_name}.mapping names, "
-            f"among the file's {len(present)}; see that its first row is a header"
+            f"among the file's {len(present)}; see that its first row is a header{separator}"
         )

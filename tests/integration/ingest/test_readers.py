@@ -201,6 +201,7 @@ def test_a_header_alone_has_no_rows(tmp_path):
     [
         (b"t,n,t\n1,2,3\n", "a.csv:1: columns 1 and 3 have the same name"),
         (b"a,b\n1,2\n", "a.csv:1: no column 't', which sources.shop.mapping names"),
+        (b"t;v\n1;2\n", "see that its first row is a header, and that ',' parts its columns"),
         (b't,"a\n1,2\n', "a.csv:1: the header cannot be read"),
         (b"t" + b",x" * 2000 + b"\n", "2,001 columns are more than"),
     ],
