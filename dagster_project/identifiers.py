@@ -36,8 +36,10 @@ def find_identifier(
         make: whether the vault may learn an identifier that it does not know; needs the kind.
 
     Raises:
-        UsageError: it is not known, or is known as several things. The value is not in the text.
+        UsageError: it is empty, not known, or known as several things. The text has no value.
     """
+    if not value.strip():
+        raise UsageError("ID is empty; give an identifier of the person")
     found = []
     for one in [kind] if kind else list(PREFIXES):
         for space in spaces_of(settings, one):

@@ -61,6 +61,8 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, home: Path) -> int:
     """Print what was asked for."""
+    if args.first and args.last and args.first > args.last:
+        raise UsageError(f"--from {args.first} is after --to {args.last}; swap them")
     paths = StatePaths(home)
     open_published(paths).close()
     if args.project is not None:

@@ -105,6 +105,8 @@ def import_file(
     if source_name not in settings.sources:
         known = ", ".join(settings.sources) or "none"
         raise UsageError(f"{source_name}: no such source in footfall.yml (declared: {known})")
+    if file.is_dir():
+        raise UsageError(f"{file}: is a folder; name the files in it")
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
     limits = settings.settings

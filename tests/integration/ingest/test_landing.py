@@ -167,6 +167,8 @@ def test_an_import_into_an_unknown_source_or_of_a_missing_file_is_wrong_use(tmp_
         import_file(paths, SETTINGS, "nope", file, today=TODAY)
     with pytest.raises(UsageError, match="there is no such file"):
         import_file(paths, SETTINGS, "shop", tmp_path / "none.jsonl", today=TODAY)
+    with pytest.raises(UsageError, match="is a folder; name the files in it"):
+        import_file(paths, SETTINGS, "shop", tmp_path, today=TODAY)
 
 
 def test_an_empty_file_lands_nothing(tmp_path, paths):

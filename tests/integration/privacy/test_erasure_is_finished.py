@@ -80,6 +80,8 @@ def test_open_erasure_is_finished_by_a_run_and_by_the_command(
     said = capsys.readouterr()
     assert "request 3: done" in said.out
     assert "ID is not known" in said.err
+    assert footfall(paths, "erase-person", " ") == 2
+    assert "ID is empty" in capsys.readouterr().err
     # The same is named once more.
     ended_at(paths, monkeypatch, "erasure: published", "erase-person", "joy-0088")
     capsys.readouterr()
