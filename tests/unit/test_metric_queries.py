@@ -87,17 +87,21 @@ def test_a_project_of_somebody_is_not_written_over(paths, tmp_path):
     assert (tmp_path / "profiles.yml").read_text() == "mine: {}\n"
 
 
-def test_dates_the_wrong_way_round_are_told(tmp_path, capsys):
+@pytest.fixture
+def environment(monkeypatch):
+    """main() sets the environment of its process; monkeypatch puts it back."""
+    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
+        monkeypatch.setenv(name, "before")
+
+
+def test_dates_the_wrong_way_round_are_told(tmp_path, capsys, environment):
     words = ["metrics", "orders", "--from", "2026-02-01", "--to", "2026-01-01"]
     assert cli.main(["--home", str(tmp_path), *words]) == 2
     assert "--from 2026-02-01 is after --to 2026-01-01; swap them" in capsys.readouterr().err
 
 
-def test_without_a_published_version_nothing_is_parsed_or_made(tmp_path, capsys, monkeypatch):
+def test_without_a_published_version_nothing_is_parsed_or_made(tmp_path, capsys, environment):
     home = tmp_path / "none"
-    # main() sets the environment of its process; monkeypatch puts it back.
-    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
-        monkeypatch.setenv(name, "before")
     assert cli.main(["--home", str(home), "metrics", "sessions"]) == 1
     assert "nothing published yet" in capsys.readouterr().err
     assert not home.exists()

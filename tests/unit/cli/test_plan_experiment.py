@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.cli import main
+from dagster_project import cli
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    """main() sets the environment of its process; monkeypatch puts it back."""
+    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
+        monkeypatch.setenv(name, "before")
 
 
 def planned(home: Path, *words: str) -> int:
-    return main(["--home", str(home), "plan-experiment", "--mean", "0.6", *words])
+    return cli.main(["--home", str(home), "plan-experiment", "--mean", "0.6", *words])
 
 
 @pytest.mark.parametrize("lift", ["inf", "nan", "0", "1e-300"])
