@@ -34,9 +34,9 @@ def days_read_otherwise(
     """Source -> arrival dates whose rows were mapped by other settings than today's."""
     found: dict[str, set[date]] = {}
     for seal in chain:
-        for source, said in seal.sources.items():
-            was = said.get("read_as")
-            if was and source in settings.sources and was != read_as(settings, source):
+        for source in {file.source for file in seal.files} & settings.sources.keys():
+            was = seal.sources.get(source, {}).get("read_as")
+            if was and was != read_as(settings, source):
                 found.setdefault(source, set()).add(seal.arrival_date)
     return found
 
