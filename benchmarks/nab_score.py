@@ -10,7 +10,6 @@ Belongs here: series with windows, and the score. Not here: detectors.
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,20 +126,3 @@ def _sigmoid(position: Floats | float) -> Floats:
     return np.where(
         position > 3.0, -1.0, 2.0 / (1.0 + np.exp(_STEEPNESS * np.minimum(position, 3.0))) - 1.0
     )
-
-
-def gaussian_tail(values: Floats, window: int) -> Floats:
-    """A simple detector: how rare is a value under a normal with the window's mean and deviation?
-
-    Args:
-        values: (n,).
-        window: so many values before each.
-
-    Returns:
-        (n,) −log10 of the one-sided tail on either side, 0 before there are two values.
-    """
-    past = pd.Series(values).shift()
-    rolling = past.rolling(window, min_periods=2)
-    deviation = rolling.std().clip(lower=1e-9)
-    z = ((pd.Series(values) - rolling.mean()) / deviation).abs().fillna(0.0).clip(upper=37.0)
-    return np.array([-math.log10(math.erfc(one / math.sqrt(2)) / 2) if one else 0.0 for one in z])

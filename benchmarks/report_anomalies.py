@@ -6,13 +6,14 @@ the benchmark of others counts (`nab_score`).
 
 import bisect
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.nab_score import LabelledSeries, gaussian_tail, nab_score, read_corpus
+from benchmarks.nab_score import LabelledSeries, nab_score, read_corpus
 from benchmarks.report_line import Line
 
 
@@ -152,6 +153,23 @@ def nab(data: Path) -> Iterator[Line]:
             f"{nab_score(corpus, [_ranked_among_past(found) for found in distances]):.1f}",
             f"distances as they are: {nab_score(corpus, distances):.1f}",
         )
+
+
+def gaussian_tail(values: np.ndarray, window: int) -> np.ndarray:
+    """A simple detector: how rare is a value under a normal with the window's mean and deviation?
+
+    Args:
+        values: (n,).
+        window: so many values before each.
+
+    Returns:
+        (n,) −log10 of the one-sided tail on either side, 0 before there are two values.
+    """
+    past = pd.Series(values).shift()
+    rolling = past.rolling(window, min_periods=2)
+    deviation = rolling.std().clip(lower=1e-9)
+    z = ((pd.Series(values) - rolling.mean()) / deviation).abs().fillna(0.0).clip(upper=37.0)
+    return np.array([-math.log10(math.erfc(one / math.sqrt(2)) / 2) if one else 0.0 for one in z])
 
 
 def _day_of(series: LabelledSeries) -> int:

@@ -4,6 +4,7 @@ Here: which kind and id space a value may mean, given the settings, and whether 
 here: whose it is (`person`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dagster_project.ingest import suppression
@@ -41,12 +42,10 @@ def find_identifier(
     if not value.strip():
         raise UsageError("ID is empty; give an identifier of the person")
     found = []
-    for one in [kind] if kind else list(PREFIXES):
-        for space in spaces_of(settings, one):
-            given = _as_stored(value, one)
-            pseudonym = vault.lookup(one, space, given)
-            if pseudonym is not None:
-                found.append(Identifier(one, space, given, pseudonym))
+    for one, space, given in _meanings(settings, value, kind):
+        pseudonym = vault.lookup(one, space, given)
+        if pseudonym is not None:
+            found.append(Identifier(one, space, given, pseudonym))
     if len(found) > 1:
         told = ", ".join(f"{one.kind} in {one.space}" for one in found)
         raise UsageError(f"ID is known as {told}; say which by --kind, or name another identifier")
@@ -58,25 +57,27 @@ def find_identifier(
             f"ID is not known as {tried}: nothing in the log is tied to it; look at its spelling, "
             "or name another identifier of the person"
         )
-    spaces = spaces_of(settings, kind)
-    given = _as_stored(value, kind)
-    if len(spaces) != 1:
+    meanings = list(_meanings(settings, value, kind))
+    if len(meanings) != 1:
         raise UsageError(f"ID is not known as {kind}; look at its spelling")
-    return Identifier(kind, spaces[0], given, vault.pseudonyms(kind, spaces[0], [given])[given])
+    ((_, space, given),) = meanings
+    return Identifier(kind, space, given, vault.pseudonyms(kind, space, [given])[given])
 
 
 def was_erased(settings: Settings, vault: Vault, value: str, kind: str | None) -> bool:
     """Whether an identifier is on the suppression list, as one of the kinds that it may be."""
     return any(
-        suppression.suppressed(vault, one, space, [_as_stored(value, one)])
-        for one in ([kind] if kind else PREFIXES)
-        for space in spaces_of(settings, one)
+        suppression.suppressed(vault, one, space, [given])
+        for one, space, given in _meanings(settings, value, kind)
     )
 
 
-def _as_stored(value: str, kind: str) -> str:
+def _meanings(settings: Settings, value: str, kind: str | None) -> Iterator[tuple[str, str, str]]:
+    """Kind, id space and stored form of all that a value may be."""
     given = value.strip(" ")
-    return given.lower() if kind == "email" else given
+    for one in [kind] if kind else PREFIXES:
+        for space in spaces_of(settings, one):
+            yield one, space, given.lower() if one == "email" else given
 
 
 def spaces_of(settings: Settings, kind: str) -> list[str]:

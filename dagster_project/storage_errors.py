@@ -75,6 +75,18 @@ def storage_message(error: BaseException) -> str | None:
     return None
 
 
+def with_advice(text: str, home: Path) -> str:
+    """What went wrong, and what to do where it was storage."""
+    what_to_do = advice(text, home)
+    return f"{text}; {what_to_do}" if what_to_do else text
+
+
+def explained(error: BaseException, home: Path) -> str | None:
+    """What an error tells of storage, and what to do; None where it tells nothing of it."""
+    told = storage_message(error)
+    return None if told is None else with_advice(told, home)
+
+
 def _with_causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     one: BaseException | None = error

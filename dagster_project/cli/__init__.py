@@ -91,23 +91,18 @@ def say_error(error: Exception, home: Path | None) -> int:
         The exit code.
     """
     if isinstance(error, FootfallError):
-        _say(_with_advice(str(error), home))
+        text = str(error)
+        _say(text if home is None else storage_errors.with_advice(text, home))
         return error.exit_code
     _say(_of_no_error_of_ours(error, home))
     return 1
 
 
-def _with_advice(text: str, home: Path | None) -> str:
-    """What went wrong, and what to do where it was the disk."""
-    what_to_do = None if home is None else storage_errors.advice(text, home)
-    return f"{text}; {what_to_do}" if what_to_do else text
-
-
 def _of_no_error_of_ours(error: Exception, home: Path | None) -> str:
     """The line for an error that nobody foresaw; a disk that is full is one that we did."""
-    told = storage_errors.storage_message(error)
-    if told is not None and home is not None:
-        return _with_advice(told, home)
+    told = None if home is None else storage_errors.explained(error, home)
+    if told is not None:
+        return told
     from dagster_project.cli.crash_report import report_crash
 
     return report_crash(error, home)

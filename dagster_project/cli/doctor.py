@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project import storage_errors
-from dagster_project.ingest import batch, event_log, landing, lock, pending, preview, seals
+from dagster_project.ingest import batch, landing, lock, pending, preview, seals
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import ConfigError, FootfallError
 from dagster_project.ingest.vault import Vault
@@ -42,10 +42,10 @@ def run(args: argparse.Namespace, home: Path) -> int:
         except OSError as error:
             findings = [(False, f"{error.filename}: {error.strerror}; see its owner and mode")]
         except Exception as error:
-            told = storage_errors.storage_message(error)
+            told = storage_errors.explained(error, home)
             if told is None:
                 raise
-            findings = [(False, f"{told}; {storage_errors.advice(told, home)}")]
+            findings = [(False, told)]
         for good, text in findings or [(True, "nothing to say")]:
             print(f"{'ok' if good else '!!'}  {name}: {text}")
             wrong += not good
@@ -142,7 +142,8 @@ def _landing(paths: StatePaths) -> Iterator[Finding]:
     files = pending.unsealed_files(paths, settings, landed, chain)
     later = sorted({file.day for file in files if file.day > today})
     waiting = [file for file in files if file.day <= today]
-    late = event_log.stragglers(paths, settings)
+    closed = {one.arrival_date for one in chain if one.closes_day}
+    late = [file for file in waiting if file.day in closed]
     told = f"{len(waiting)} files of {len({one.day for one in waiting})} days wait for the next run"
     if late:
         told += f", {len(late)} of them for closed days, which it loads under the open one"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project import metric_queries
-from dagster_project.cli.arrival_date import arrival_date
+from dagster_project.cli.arrival_date import arrival_date, check_range
 from dagster_project.cli.query import QueryError, open_published, read_published
 from dagster_project.cli.tables import FORMATS, render_table
 from dagster_project.ingest.errors import FootfallError, UsageError
@@ -61,8 +61,7 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, home: Path) -> int:
     """Print what was asked for."""
-    if args.first and args.last and args.first > args.last:
-        raise UsageError(f"--from {args.first} is after --to {args.last}; swap them")
+    check_range(args.first, args.last)
     paths = StatePaths(home)
     open_published(paths).close()
     if args.project is not None:

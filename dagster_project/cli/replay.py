@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from dagster_project.cli.arrival_date import arrival_date
+from dagster_project.cli.arrival_date import arrival_date, check_range
 from dagster_project.ingest.config import load_settings
 from dagster_project.ingest.errors import UsageError
 from dagster_project.ingest.lock import state_lock
@@ -41,8 +41,7 @@ def run(args: argparse.Namespace, home: Path) -> int:
 
     paths = StatePaths(home)
     settings = load_settings(paths.settings_file)
-    if args.first and args.last and args.first > args.last:
-        raise UsageError(f"--from {args.first} is after --to {args.last}; swap them")
+    check_range(args.first, args.last)
     if args.source is not None and args.source not in settings.sources:
         raise UsageError(
             f"--source {args.source}: no such source in {paths.settings_file.name}; declared: "

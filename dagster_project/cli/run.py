@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project.cli.arrival_date import arrival_date
+from dagster_project.cli.arrival_date import arrival_date, check_range
 from dagster_project.ingest.errors import FootfallError, LockHeldError, UsageError
 from dagster_project.state import StatePaths
 
@@ -80,8 +80,7 @@ def days_to_run(
         raise FootfallError(f"{last} is to be built and has not come yet: {clock}")
     if last > now.date():
         raise UsageError(f"--to {last}: after today ({now.date()}, UTC); name a day that has come")
-    if first > last:
-        raise UsageError(f"--from {first} is after --to {last}; swap them")
+    check_range(first, last)
     return first, last
 
 

@@ -36,7 +36,7 @@ class ExperimentSettings(Strict):
     policies: dict[_Text, PolicyName] = Field(default_factory=dict, max_length=50)
 
     @model_validator(mode="after")
-    def _has_its_control(self) -> Self:
+    def _has_what_it_names(self) -> Self:
         if self.control is not None and self.variants and self.control not in self.variants:
             raise problem(f"{self.control!r} is none of the variants", "control")
         strange = sorted(set(self.policies) - set(self.variants)) if self.variants else []

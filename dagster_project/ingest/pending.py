@@ -32,11 +32,12 @@ def days_read_otherwise(
     settings: Settings, chain: Sequence[seals.Manifest]
 ) -> dict[str, set[date]]:
     """Source -> arrival dates whose rows were mapped by other settings than today's."""
+    today = {source: read_as(settings, source) for source in settings.sources}
     found: dict[str, set[date]] = {}
     for seal in chain:
-        for source in {file.source for file in seal.files} & settings.sources.keys():
+        for source in {file.source for file in seal.files} & today.keys():
             was = seal.sources.get(source, {}).get("read_as")
-            if was and was != read_as(settings, source):
+            if was and was != today[source]:
                 found.setdefault(source, set()).add(seal.arrival_date)
     return found
 

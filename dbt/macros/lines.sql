@@ -1,9 +1,4 @@
-{#
-    The lines of events: the elements of `properties.products`, else one line from the event's own
-    columns. `events` needs event_key, product_id, category, brand, quantity, reporting_price,
-    currency_rate and properties; extra columns are carried along. No line where there is
-    nothing to put on it. Texts of a line are trimmed, the empty one null, as ingest does with columns.
-#}
+{# A text of a line, trimmed, the empty one null, as ingest does with columns. #}
 {% macro line_text(field) -%}
     nullif(trim(
         array_lines.line ->> '$.{{ field }}',
@@ -11,6 +6,12 @@
     ), '')
 {%- endmacro %}
 
+{#
+    The lines of events: the elements of `properties.products`, else one line from the event's own
+    columns. `events` needs event_key, product_id, category, brand, quantity, reporting_price,
+    currency_rate and properties; extra columns are carried along. No line where there is
+    nothing to put on it.
+#}
 {% macro event_lines(events, carried) -%}
     select
         {% for column in carried -%}

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.nab_score import LabelledSeries, gaussian_tail, nab_score
+from benchmarks.nab_score import LabelledSeries, nab_score
+from benchmarks.report_anomalies import gaussian_tail
 
 LENGTH = 40
 
