@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 
 from dagster_project.erasure_models import erased_ids
 from dagster_project.identifiers import Identifier
@@ -25,8 +24,8 @@ from dagster_project.ingest.readers import read_file as read_landed
 from dagster_project.ingest.vault import PREFIXES, Vault
 from dagster_project.loading import registry_of
 from dagster_project.person import Person, find_person
-from dagster_project.records.entries import OUTBOX, SCHEMAS
-from dagster_project.records.parts import read_part
+from dagster_project.records.entries import OUTBOX, SCHEMAS, recover
+from dagster_project.records.outbox import told_before
 from dagster_project.state import StatePaths
 
 _SCHEMAS: Final = ("core", "marts", "ml")
@@ -188,11 +187,9 @@ def _is_the_persons(columns: Sequence[str]) -> str | None:
 
 def _rows_of_outbox(con: duckdb.DuckDBPyConnection, paths: StatePaths) -> list[dict[str, Any]]:
     """What other systems were asked to do about the person."""
-    schema = SCHEMAS[OUTBOX]
-    parts = sorted(file for file in (paths.records / OUTBOX).glob("*") if file.is_file())
-    lines = pa.concat_tables([schema.empty_table(), *(read_part(one, schema) for one in parts)])
-    con.register("outbox_lines", lines)
-    condition = _is_the_persons(schema.names)
+    names = SCHEMAS[OUTBOX].names
+    con.register("outbox_lines", told_before(paths, recover(paths), names))
+    condition = _is_the_persons(names)
     return _plain_rows(
         con.execute(f"select * from outbox_lines where {condition} order by publication, firing_id")
     )

@@ -32,17 +32,20 @@ _OF_THE_PUBLICATION: Final = ("publication", "built_from_seal", "published_after
 _TOLD: Final = ("firing_id", "state", "rule", "person_id", "visitor_id", "fired_at", "response")
 
 
-def told_before(paths: StatePaths, chain: Sequence[Entry]) -> pa.Table:
+def told_before(
+    paths: StatePaths, chain: Sequence[Entry], names: Sequence[str] = _TOLD
+) -> pa.Table:
     """What the outbox has told so far.
 
     Args:
         paths: the state folder, whose records are recovered.
         chain: all entries.
+        names: columns of the outbox; those that a retraction would repeat, unless given.
 
     Returns:
-        A row a line, with the columns that its retraction would repeat.
+        A row a line, with these columns.
     """
-    schema = pa.schema([SCHEMAS[OUTBOX].field(name) for name in _TOLD])
+    schema = pa.schema([SCHEMAS[OUTBOX].field(name) for name in names])
     parts = [path for path in parts_of(list(chain)) if table_of(path) == OUTBOX]
     return pa.concat_tables(
         [schema.empty_table(), *(read_part(paths.home / path, schema) for path in parts)]
