@@ -22,7 +22,7 @@ from typing import Any, Final
 import duckdb
 
 from dagster_project import dbt_build, loading, training, warehouse
-from dagster_project.ingest import event_log, seals
+from dagster_project.ingest import event_log, seals, verify
 from dagster_project.ingest.config import Settings
 from dagster_project.ingest.durable import crash_point, fsync_file, fsync_folder, make_folder
 from dagster_project.ingest.errors import FootfallError
@@ -85,9 +85,11 @@ def rebuild(
         retrain: train the models of all partitions that have one anew, from the new warehouse.
 
     Raises:
-        RebuildError: a model or a test failed, or there is nothing to compare with.
+        RebuildError: a model or a test failed, there is nothing to compare with, or the log is not
+            what was sealed.
     """
     event_log.recover(paths)
+    _check_log(paths)
     loading.prepare_inputs(paths, settings)
     not_comparable = _not_comparable(paths)
     if not_comparable and not replace:
@@ -110,6 +112,20 @@ def rebuild(
             crash_point("rebuild: published")
             _put_in_place(new, paths)
         return Rebuilt(len(days), trained, comparison, not_comparable, version)
+
+
+def _check_log(paths: StatePaths) -> None:
+    """The whole log is read, so all of it must be what was sealed.
+
+    Raises:
+        RebuildError: it is not; names the first place.
+    """
+    problems = verify.audit(paths).problems
+    if problems:
+        raise RebuildError(
+            f"{problems[0]} ({len(problems)} places differ from what was sealed, `footfall verify` "
+            "names all); nothing is built from it, and the present warehouse is as it was"
+        )
 
 
 def _not_comparable(paths: StatePaths) -> str:

@@ -198,6 +198,30 @@ def lose(home: Path) -> None:
     (home / "warehouse" / "footfall.duckdb").unlink()
 
 
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def changed_within(content: bytes) -> bytes:
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [cut_short, changed_within])
+def test_nothing_is_built_from_a_log_that_is_not_what_was_sealed(home, spoil):
+    part = min((home / "log" / "events").rglob("*.parquet"))
+    part.chmod(0o644)
+    part.write_bytes(spoil(part.read_bytes()))
+    before = warehouse_files(home)
+    for words in ([], ["--replace"]):
+        refused = footfall(home, "rebuild", *words)
+        assert refused.returncode == 1
+        assert len(refused.stderr.splitlines()) == 1
+        assert part.name in refused.stderr
+        assert "`footfall verify`" in refused.stderr
+        assert warehouse_files(home) == before
+
+
 @pytest.mark.parametrize(
     ("happening", "reason"),
     [
