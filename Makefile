@@ -15,7 +15,7 @@ LAW_SEED ?= 1
 KILLS ?= 200
 # DuckDB plans a statement by thousands of small allocations, which over hours of tests cost glibc
 # more and more: a test of the laws takes a third less time with mimalloc, where that is installed,
-# a fifth less where glibc keeps what is freed. A single run of footfall gains nothing by either.
+# a fifth less where glibc keeps what is freed. A run of footfall gains less than runs differ by.
 MIMALLOC ?= $(firstword $(wildcard /usr/lib/*-linux-gnu/libmimalloc.so.[23]))
 QUICK_MALLOC := LD_PRELOAD="$(MIMALLOC)" GLIBC_TUNABLES=glibc.malloc.tcache_count=65535
 

@@ -87,13 +87,6 @@ def test_a_project_of_somebody_is_not_written_over(paths, tmp_path):
     assert (tmp_path / "profiles.yml").read_text() == "mine: {}\n"
 
 
-@pytest.fixture
-def environment(monkeypatch):
-    """main() sets the environment of its process; monkeypatch puts it back."""
-    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
-        monkeypatch.setenv(name, "before")
-
-
 def test_dates_the_wrong_way_round_are_told(tmp_path, capsys, environment):
     words = ["metrics", "orders", "--from", "2026-02-01", "--to", "2026-01-01"]
     assert cli.main(["--home", str(tmp_path), *words]) == 2

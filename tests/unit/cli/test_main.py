@@ -31,14 +31,11 @@ class Command:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: None) -> Command:
     fake = Command()
     module = ModuleType("fake")
     module.register, module.run = fake.register, fake.run  # type: ignore[attr-defined]
     monkeypatch.setattr(cli.importlib, "import_module", lambda name: module)
-    # main() sets the environment of its process; monkeypatch puts it back.
-    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
-        monkeypatch.setenv(name, "before")
     monkeypatch.delenv("FOOTFALL_HOME")
     monkeypatch.chdir(tmp_path)
     return fake

@@ -4,18 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import cli
+from dagster_project.cli import main
 
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    """main() sets the environment of its process; monkeypatch puts it back."""
-    for name in (*cli._QUIET, "DAGSTER_HOME", "FOOTFALL_HOME"):
-        monkeypatch.setenv(name, "before")
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 def planned(home: Path, *words: str) -> int:
-    return cli.main(["--home", str(home), "plan-experiment", "--mean", "0.6", *words])
+    return main(["--home", str(home), "plan-experiment", "--mean", "0.6", *words])
 
 
 @pytest.mark.parametrize("lift", ["inf", "nan", "0", "1e-300"])
